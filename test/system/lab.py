@@ -1,0 +1,645 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A small Internet in network namespaces, for a host with several providers.
+
+         host (where the tests run)
+          |            |            |
+       ppp "isp1"   ppp "isp2"   ...        real pppd on both sides,
+          |            |            |       over PPPoE or a pseudo-terminal
+        [isp1]       [isp2]        ...      providers: drop foreign sources
+          |            |            |
+          +---------[inet]----------+       a server behind all of them
+
+In IPv6, for those who ask for it, a session of provider N gets an address by router advertisement
+in 2001:db8:N:S::/64, and 2001:db8:N:S00::/56 by DHCPv6, S being the number of the session.
+
+The namespace the caller runs in is the host. What a test makes goes with Lab.close(); the providers
+and the server stay for the next one, see World. What is
+to be seen in it is said by the tests; how the host shares its links is multihome's part.
+"""
+
+import json
+import os
+import re
+import select
+import shutil
+import signal
+import subprocess
+import time
+
+SERVER = '198.18.0.1'  # and all of 198.18.0.0/16 behind it: RFC 2544, for tests of this kind
+SERVER6 = '2001:db8:ffff::1'  # and all of 2001:db8:ffff::/48 behind it
+DUID = '00:01:00:01:2a:bc:de:f0:02:00:00:00:00:01'  # of the host, whose customer numbers these are
+PATIENCE = 60  # seconds for what takes one or two, on a machine that is emulated or busy
+
+
+def inside(netns):
+    """What to put before a command. Not "ip netns exec", which mounts a /sys each time."""
+    return ('nsenter', f'--net=/run/netns/{netns}') if netns else ()
+
+
+def run(*args, check=True, netns=None, stdin=None):
+    """Runs a command to its end. Returns its standard output."""
+    args = inside(netns) + args
+    done = subprocess.run(args, input=stdin, text=True, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE)
+    if check and done.returncode:
+        raise AssertionError(f'{" ".join(args)}: exit {done.returncode}: {done.stderr.strip()}')
+    return done.stdout
+
+
+def ip(*args, netns=None, check=True):
+    return run('ip', *(('-n', netns) if netns else ()), *args, check=check)
+
+
+def ip_json(*args, netns=None):
+    out = ip('-j', '-d', *args, netns=netns)
+    return json.loads(out) if out.strip() else []
+
+
+def family(prefix):
+    return ['-6'] if ':' in prefix else []
+
+
+def sysctl(name, value=None, netns=None):
+    if value is None:
+        return run('sysctl', '-n', name, netns=netns).strip()
+    run('sysctl', '-q', '-w', f'{name}={value}', netns=netns)
+    return None
+
+
+def until(what, condition, seconds=PATIENCE):
+    """Waits for a condition. What it returns when it is true at last is returned."""
+    end = time.monotonic() + seconds
+    while True:
+        result = condition()
+        if result:
+            return result
+        assert time.monotonic() < end, f'{what}: not within {seconds} s'
+        time.sleep(0.02)
+
+
+def pppd_version():
+    out = subprocess.run(['pppd', '--version'], capture_output=True, text=True)
+    return tuple(int(n) for n in re.search(r'(\d+)\.(\d+)\.(\d+)', out.stdout + out.stderr).groups())
+
+
+PPPD_25 = shutil.which('pppd') is not None and pppd_version() >= (2, 5)
+PPPOE_PLUGIN = 'pppoe.so' if PPPD_25 else 'rp-pppoe.so'
+
+
+# What a provider does for the IPv6 of a session, in /etc/ppp/ipv6-up.d and ipv6-down.d, where the
+# host's own hooks are, too: the providers' sessions have an ipparam that tells them.
+SESSION_UP = '''#!/bin/sh
+case $PPP_IPPARAM in lab-*) ;; *) exit 0 ;; esac
+provider=${PPP_IPPARAM#lab-}
+cd /run/lab6/$provider || exit
+. ./settings
+session=$(flock number sh -c 'n=$(cat number); echo $((n + 1)) >number; printf %x $((n + 1))')
+echo $session >$PPP_IFACE.session
+net=2001:db8:${provider#isp}
+ip -6 -batch - <<END
+addr add $net:$session::1/64 dev $PPP_IFACE nodad
+route add $net:${session}00::/56 via $PPP_REMOTE dev $PPP_IFACE
+END
+if [ $ra ]; then
+	cat >$PPP_IFACE.radvd.conf <<-END
+	interface $PPP_IFACE {
+		AdvSendAdvert on;
+		MinRtrAdvInterval 3;
+		MaxRtrAdvInterval 6;
+		prefix $net:$session::/64 { };
+	};
+	END
+	radvd -C $PPP_IFACE.radvd.conf -p $PWD/$PPP_IFACE.radvd.pid -m logfile -l $PWD/radvd.log
+fi
+if [ $pd ]; then
+	cat >$PPP_IFACE.dhcp6s.conf <<-END
+	host customer {
+		duid DUID;
+		prefix $net:${session}00::/56 $pd;
+		address $net:$session::d $pd;
+	};
+	END
+	dhcp6s -c $PPP_IFACE.dhcp6s.conf -P $PWD/$PPP_IFACE.dhcp6s.pid -k /dev/null $PPP_IFACE
+fi
+'''.replace('DUID', DUID)
+SESSION_DOWN = '''#!/bin/sh
+case $PPP_IPPARAM in lab-*) ;; *) exit 0 ;; esac
+cd /run/lab6/${PPP_IPPARAM#lab-} || exit
+for pid in $PPP_IFACE.*.pid; do
+	[ ! -e $pid ] || kill $(cat $pid)
+done
+rm -f $PPP_IFACE.*
+'''
+
+
+class Namespace:
+    def __init__(self, name):
+        self.name = name
+        ip('netns', 'add', name)
+        ip('link', 'set', 'lo', 'up', netns=name)
+
+    def run(self, *args, **kw):
+        return run(*args, netns=self.name, **kw)
+
+    def kill(self):
+        """Ends every process in it."""
+        for pid in ip('netns', 'pids', self.name, check=False).split():
+            try:
+                os.kill(int(pid), signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+
+    def close(self):
+        self.kill()
+        ip('netns', 'del', self.name, check=False)
+
+
+class Provider(Namespace):
+    """A provider: customers' addresses, a PPPoE server, and a filter on what is not theirs.
+
+    number: 1, 2, ...; customers have 100.64.N.0/24 and 2001:db8:N::/48, and routed prefixes are
+        added by route()
+    gateway: its own end of every session; a test may have providers share one
+    """
+
+    def __init__(self, folder, number):
+        super().__init__(f'isp{number}')
+        self.folder = folder
+        self.number = number
+        self.customers = f'100.64.{number}.0/24'
+        self.customers6 = f'2001:db8:{number}::/48'
+        self.routed = []
+        self.server = None
+        self.serves = None
+        inner, outer = f'10.255.{number}.1', f'10.255.{number}.2'
+        ip('link', 'add', 'core', 'netns', self.name, 'type', 'veth', 'peer', 'name', self.name,
+           'netns', 'inet')
+        ip('addr', 'add', f'{inner}/24', 'dev', 'core', netns=self.name)
+        ip('link', 'set', 'core', 'up', netns=self.name)
+        ip('addr', 'add', f'{outer}/24', 'dev', self.name, netns='inet')
+        ip('link', 'set', self.name, 'up', netns='inet')
+        ip('route', 'add', 'default', 'via', outer, netns=self.name)
+        # What is sent to a customer who is not there ends here, and is not sent back.
+        ip('route', 'add', 'blackhole', self.customers, netns=self.name)
+        ip('route', 'add', self.customers, 'via', inner, netns='inet')
+        run('sysctl', '-q', '-w', 'net.ipv4.ip_forward=1', 'net.ipv4.conf.all.rp_filter=0',
+            'net.ipv4.conf.default.rp_filter=0', 'net.ipv4.conf.core.rp_filter=0',
+            netns=self.name)
+        self.reach_inet_in_ipv6()
+        nic = f'eth-{self.name}'
+        ip('link', 'add', nic, 'type', 'veth', 'peer', 'name', 'lan', 'netns', self.name)
+        sysctl(f'net.ipv6.conf.{nic}.disable_ipv6', 1)
+        ip('link', 'set', nic, 'up')
+        ip('link', 'set', 'lan', 'up', netns=self.name)
+        self.reset()
+
+    def reach_inet_in_ipv6(self):
+        inner, outer = f'fd00:255:{self.number}::1', f'fd00:255:{self.number}::2'
+        run('sysctl', '-q', '-w', 'net.ipv6.conf.all.forwarding=1', netns=self.name)
+        ip('addr', 'add', f'{inner}/64', 'dev', 'core', 'nodad', netns=self.name)
+        ip('addr', 'add', f'{outer}/64', 'dev', self.name, 'nodad', netns='inet')
+        ip('-6', 'route', 'add', 'default', 'via', outer, netns=self.name)
+        ip('-6', 'route', 'add', 'unreachable', self.customers6, netns=self.name)
+        ip('-6', 'route', 'add', self.customers6, 'via', inner, netns='inet')
+
+    def reset(self):
+        """As it is at the start of a test."""
+        self.kill_all('radvd', 'dhcp6s')
+        self.serves6()
+        with open(f'/run/lab6/{self.name}/number', 'w') as f:
+            f.write('0\n')
+        for prefix in self.routed:
+            ip(*family(prefix), 'route', 'del', prefix, netns='inet', check=False)
+            ip(*family(prefix), 'route', 'del', prefix, netns=self.name, check=False)
+        self.routed = []
+        self.gateway = f'100.64.{self.number}.1'
+        # A real provider drops a source that is not its customer's (BCP 38), and so does this one.
+        run('nft', '-f', '-', netns=self.name, stdin=f'''
+            flush ruleset
+            table inet provider {{
+                set ours {{ type ipv4_addr; flags interval; elements = {{ {self.customers} }} }}
+                counter foreign {{ }}
+                counter foreign6 {{ }}
+                chain prerouting {{
+                    type filter hook prerouting priority 0; policy accept;
+                    iifname "core" accept
+                    ip6 daddr 2001:db8::/32 ip6 saddr fe80::/10 counter name foreign6 drop
+                    ip6 daddr 2001:db8::/32 fib saddr . iif oif missing counter name foreign6 drop
+                }}
+                chain forward {{
+                    type filter hook forward priority 0; policy accept;
+                    oifname "core" meta nfproto ipv4 ip saddr != @ours counter name foreign drop
+                }}
+            }}''')
+
+    def serves6(self, ra=True, pd=600):
+        """Says what sessions that begin from now on get, and by what.
+
+        ra: whether there are router advertisements, with an address and a default route
+        pd: the lifetime, in seconds, of what DHCPv6 gives: a prefix and an address; 0: nothing
+        """
+        folder = f'/run/lab6/{self.name}'
+        os.makedirs(folder, exist_ok=True)
+        with open(f'{folder}/settings', 'w') as f:
+            f.write(f'ra={"yes" if ra else ""}\npd={pd or ""}\n')
+
+    def foreign6(self):
+        """The same of IPv6: those that could not be answered by the session they came from."""
+        return self.count('foreign6')
+
+    def count(self, counter):
+        out = self.run('nft', '-j', 'list', 'counter', 'inet', 'provider', counter)
+        return [e['counter']['packets'] for e in json.loads(out)['nftables'] if 'counter' in e][0]
+
+    def route(self, prefix, via):
+        """A prefix that is routed to a customer: via his address, or in IPv6 by an interface."""
+        self.routed.append(prefix)
+        if ':' in prefix:
+            ip('-6', 'route', 'replace', prefix, 'via', f'fd00:255:{self.number}::1', netns='inet')
+            ip('-6', 'route', 'replace', prefix, 'dev', via, netns=self.name)
+            return
+        run('nft', 'add', 'element', 'inet', 'provider', 'ours', f'{{ {prefix} }}',
+            netns=self.name)
+        ip('route', 'replace', prefix, 'via', f'10.255.{self.number}.1', netns='inet')
+        ip('route', 'replace', prefix, 'via', via, netns=self.name)
+
+    def foreign(self):
+        """Number of packets dropped because their source is not a customer's."""
+        return self.count('foreign')
+
+    def serve_pppoe(self, sessions=32, options='', ipv6=False):
+        """Starts a PPPoE server behind the host's interface eth-ispN, and returns that name.
+
+        sessions: addresses it has: with 1 a customer always gets the same one
+        options: more lines for its pppd, read at the start of each session
+        ipv6: sessions have IPv6, too; see serves6()
+        """
+        nic = f'eth-{self.name}'
+        path = f'{self.folder}/{self.name}-server-options'
+        with open(path, 'w') as f:
+            f.write(f'noauth\nnodefaultroute\nlcp-echo-interval 0\nipparam lab-{self.name}\n'
+                    f'{"" if ipv6 else "noipv6"}\n{options}')
+        if self.server and self.server.poll() is None:
+            if self.serves == (sessions, self.gateway):
+                return nic
+            self.server.kill()
+            self.server.wait()
+        self.serves = sessions, self.gateway
+        command = ['pppoe-server', '-F', '-I', 'lan', '-L', self.gateway, '-R', self.address(10),
+                   '-N', str(sessions), '-O', path]
+        if PPPD_25:
+            version = '.'.join(str(n) for n in pppd_version())
+            command += ['-k', '-g', f'/usr/lib/pppd/{version}/pppoe.so']
+        log = open(f'{self.folder}/{self.name}-server.log', 'a')
+        self.server = subprocess.Popen([*inside(self.name), *command], stdout=log, stderr=log,
+                                       stdin=subprocess.DEVNULL)
+        return nic
+
+    def is_at_rest(self):
+        """No session is left, nor a pppd that might still start one, nor what served one."""
+        return not self.kill_all('pppd', 'radvd', 'dhcp6s')
+
+    def kill_all(self, *names):
+        """Kills its processes of these names. Returns how many there were."""
+        killed = 0
+        for pid in ip('netns', 'pids', self.name).split():
+            try:
+                with open(f'/proc/{pid}/comm') as f:
+                    if f.read().strip() in names:
+                        os.kill(int(pid), signal.SIGKILL)
+                        killed += 1
+            except (FileNotFoundError, ProcessLookupError):
+                pass
+        return killed
+
+    def address(self, n):
+        return f'100.64.{self.number}.{n}'
+
+
+class Link:
+    """One pppd of the host, started from a peers file as a user has it."""
+
+    def __init__(self, lab, name, options, peer_options=None):
+        self.lab = lab
+        self.name = name
+        self.log_path = f'{lab.folder}/{name}.log'
+        self.peers = f'/etc/ppp/peers/{name}'
+        self.options = options
+        self.peer_options = peer_options
+        self.process = None
+        self.write()
+
+    def write(self):
+        with open(self.peers, 'w') as f:
+            f.write(self.options)
+
+    def start(self, *args):
+        log = open(self.log_path, 'a')
+        self.process = subprocess.Popen(
+            ['pppd', 'call', self.name, 'nodetach', *args], stdout=log, stderr=log,
+            stdin=subprocess.DEVNULL, start_new_session=True)
+        self.lab.links.append(self)
+        return self
+
+    def log(self):
+        with open(self.log_path) as f:
+            return f.read()
+
+    def mark(self):
+        """Where the log is now; see since()."""
+        return os.path.getsize(self.log_path) if os.path.exists(self.log_path) else 0
+
+    def since(self, mark):
+        with open(self.log_path) as f:
+            f.seek(mark)
+            return f.read()
+
+    def wait_log(self, text, mark=0, seconds=PATIENCE):
+        try:
+            until(f'{self.name}: "{text}" in its log', lambda: text in self.since(mark), seconds)
+        except AssertionError as e:
+            raise AssertionError(f'{e}\n{self.log()}') from None
+
+    def wait_up(self, mark=0, seconds=PATIENCE):
+        """Up, and in use: the plugin's line is the last thing of it."""
+        def is_up():
+            assert self.process.poll() is None, f'{self.name}: pppd has ended:\n{self.log()}'
+            return f'multihome: {self.name} up:' in self.since(mark)
+        try:
+            until(f'{self.name} is up', is_up, seconds)
+        except AssertionError as e:
+            raise AssertionError(f'{e}\n{self.log()}') from None
+        return self
+
+    def up(self, *args):
+        mark = self.mark()
+        self.start(*args)
+        return self.wait_up(mark)
+
+    def ifindex(self):
+        return json.loads(run('ip', '-j', 'link', 'show', 'dev', self.name))[0]['ifindex']
+
+    def local(self):
+        """The link's IPv4 address, None while it has none."""
+        out = run('ip', '-j', '-4', 'addr', 'show', 'dev', self.name, check=False)
+        for entry in json.loads(out or '[]'):
+            for addr in entry.get('addr_info', []):
+                return addr['local']
+        return None
+
+    def local6(self):
+        """The link's global IPv6 addresses that can be used."""
+        out = run('ip', '-j', '-6', 'addr', 'show', 'dev', self.name, 'scope', 'global',
+                  check=False)
+        return [addr['local'] for entry in json.loads(out or '[]')
+                for addr in entry.get('addr_info', []) if addr and not addr.get('tentative')]
+
+    def exists(self):
+        return os.path.exists(f'/sys/class/net/{self.name}')
+
+    def tell(self, number=signal.SIGTERM):
+        self.process.send_signal(number)
+
+    def stop(self, number=signal.SIGTERM):
+        """Ends pppd. Returns its exit status."""
+        if self.process.poll() is None:
+            self.tell(number)
+        status = self.process.wait(PATIENCE)
+        until(f'{self.name} is gone', lambda: not self.exists())
+        return status
+
+    def kill(self):
+        return self.stop(signal.SIGKILL)
+
+
+class Counter:
+    """Counts test packets in a namespace; see packets.c."""
+
+    def __init__(self, lab, netns='inet', port=4000):
+        self.process = subprocess.Popen(
+            [*inside(netns), lab.packets, 'count', str(port)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert json.loads(self.process.stdout.readline())['ready']
+        lab.helpers.append(self.process)
+
+    def read(self):
+        """What arrived since it was last asked."""
+        self.process.stdin.write('\n')
+        self.process.stdin.flush()
+        return json.loads(self.process.stdout.readline())
+
+    def settle(self, quiet=0.4):
+        """The same, once nothing has arrived for a while."""
+        total = self.read()
+        while True:
+            time.sleep(quiet)
+            more = self.read()
+            if not more['received']:
+                return total
+            for key in 'received', 'duplicate', 'moved':
+                total[key] += more[key]
+            for key in 'sources', 'flows':
+                for addr, n in more[key].items():
+                    total[key][addr] = total[key].get(addr, 0) + n
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait(PATIENCE)
+
+
+class World:
+    """What all tests share because it takes long to make: server and providers, all at rest."""
+
+    def __init__(self, folder):
+        self.folder = str(folder)
+        self.inet = Namespace('inet')
+        ip('addr', 'add', f'{SERVER}/32', 'dev', 'lo', netns='inet')
+        ip('route', 'add', 'local', '198.18.0.0/16', 'dev', 'lo', netns='inet')
+        run('sysctl', '-q', '-w', 'net.ipv4.ip_forward=1', 'net.ipv4.conf.all.rp_filter=0',
+            'net.ipv4.conf.default.rp_filter=0', netns='inet')
+        ip('addr', 'add', f'{SERVER6}/128', 'dev', 'lo', 'nodad', netns='inet')
+        ip('-6', 'route', 'add', 'local', '2001:db8:ffff::/48', 'dev', 'lo', netns='inet')
+        run('sysctl', '-q', '-w', 'net.ipv6.conf.all.forwarding=1', netns='inet')
+        self.hooks = []
+        for event, script in ('up', SESSION_UP), ('down', SESSION_DOWN):
+            self.hooks.append(f'/etc/ppp/ipv6-{event}.d/lab')
+            with open(self.hooks[-1], 'w') as f:
+                f.write(script)
+            os.chmod(f.name, 0o755)
+        self.providers = {n: Provider(self.folder, n) for n in (1, 2, 3)}
+
+    def close(self):
+        for hook in self.hooks:
+            os.unlink(hook)
+        for provider in self.providers.values():
+            provider.close()
+        self.inet.close()
+
+
+class Lab:
+    """The links, processes and files of one test."""
+
+    def __init__(self, world, folder, packets):
+        self.world = world
+        self.inet = world.inet
+        self.folder = str(folder)
+        self.packets = packets
+        self.providers = []
+        self.namespaces = []
+        self.links = []
+        self.helpers = []
+        self.forwards6 = None  # the interface of a LAN that has IPv6
+        shutil.rmtree('/run/multihome', ignore_errors=True)
+
+    def namespace(self, name):
+        made = Namespace(name)
+        self.namespaces.append(made)
+        return made
+
+    def provider(self, number, gateway=None):
+        found = self.world.providers[number]
+        found.gateway = gateway or found.gateway
+        self.providers.append(found)
+        return found
+
+    def pppoe(self, provider, name=None, extra='', common='noauth\nlcp-echo-interval 0\n',
+              ipv6=False):
+        """A PPPoE link to a provider, not started yet."""
+        name = name or provider.name
+        nic = provider.serve_pppoe(ipv6=ipv6)
+        return Link(self, name, f'plugin {PPPOE_PLUGIN}\nnic-{nic}\nifname {name}\n'
+                    f'noipdefault\nmtu 1492\nmru 1492\n{common}plugin multihome.so\n{extra}')
+
+    def pty(self, provider, name, address, extra='', common='noauth\nlcp-echo-interval 0\nnoipv6\n',
+            gateway=None, peer=''):
+        """A link over a pseudo-terminal, for tests of what Ethernet has no part in."""
+        other = (f'nsenter --net=/run/netns/{provider.name} pppd notty local noauth nodefaultroute noipdefault '
+                 f'lcp-echo-interval 0 {"" if "+ipv6" in common else "noipv6"} '
+                 f'ipparam lab-{provider.name} '
+                 f'ifname c-{name} {gateway or provider.gateway}:{address} {peer}')
+        return Link(self, name, f'ifname {name}\nlocal\nnocrtscts\nnoipdefault\n'
+                    f'pty "{other}"\n{common}plugin multihome.so\n{extra}')
+
+    def counter(self, **kw):
+        return Counter(self, **kw)
+
+    def send(self, *args, netns=None, to=SERVER, port=4000):
+        """Sends test packets to the end. Returns what packets.c says of it."""
+        return json.loads(run(self.packets, 'send', *[str(a) for a in args], to, str(port),
+                              netns=netns))
+
+    def stream(self, *args, netns=None, to=SERVER, port=4000):
+        """Starts sending; the process prints its account when it ends, or on SIGTERM."""
+        command = [*inside(netns), self.packets, 'send', *[str(a) for a in args], to, str(port)]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        self.helpers.append(process)
+        return process
+
+    def lan(self, name='lan', prefix='192.168.7'):
+        """A host on a LAN behind this one, and this one its router with NAT."""
+        made = self.namespace(name)
+        ip('link', 'add', f'eth-{name}', 'type', 'veth', 'peer', 'name', 'eth0', 'netns', name)
+        ip('addr', 'add', f'{prefix}.1/24', 'dev', f'eth-{name}')
+        ip('link', 'set', f'eth-{name}', 'up')
+        ip('addr', 'add', f'{prefix}.2/24', 'dev', 'eth0', netns=name)
+        ip('link', 'set', 'eth0', 'up', netns=name)
+        ip('route', 'add', 'default', 'via', f'{prefix}.1', netns=name)
+        sysctl('net.ipv4.ip_forward', 1)
+        return made
+
+    def lan6(self, prefix='fd00:7', **kw):
+        """The same with IPv6 addresses as well, which are nobody's, and this host their router."""
+        made = self.lan(**kw)
+        ip('addr', 'add', f'{prefix}::1/64', 'dev', f'eth-{made.name}', 'nodad')
+        ip('addr', 'add', f'{prefix}::2/64', 'dev', 'eth0', 'nodad', netns=made.name)
+        ip('-6', 'route', 'add', 'default', 'via', f'{prefix}::1', netns=made.name)
+        # A host that forwards heeds no router advertisement unless told to; see close().
+        sysctl('net.ipv6.conf.default.accept_ra', 2)
+        sysctl('net.ipv6.conf.all.forwarding', 1)
+        self.forwards6 = f'eth-{made.name}'
+        return made
+
+    def close(self):
+        if self.forwards6:
+            ip('link', 'del', self.forwards6)  # with its routes, which must not come or go late
+            sysctl('net.ipv6.conf.all.forwarding', 0)
+            sysctl('net.ipv6.conf.default.accept_ra', 1)
+        for process in self.helpers + [link.process for link in self.links if link.process]:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+        for link in self.links:
+            if os.path.exists(link.peers):
+                os.unlink(link.peers)
+        for namespace in self.namespaces:
+            namespace.close()
+        run('nft', 'flush', 'ruleset')
+        for provider in self.providers:
+            if self.links:
+                until(f'the sessions of {provider.name} have ended', provider.is_at_rest)
+            provider.reset()
+        flush_ours()
+
+
+def finish(process):
+    """Ends a stream. Returns its account."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+    out, _ = process.communicate(timeout=PATIENCE)
+    return json.loads(out)
+
+
+def flush_ours():
+    """What a test left behind of ours must not reach the next one."""
+    for family in '-4', '-6':
+        run('ip', family, 'rule', 'flush', 'protocol', '77', check=False)
+        run('ip', family, 'route', 'flush', 'table', 'all', 'proto', '77', check=False)
+    # ip spares this one: older kernels have one of the kind in every table.
+    run('ip', '-6', 'route', 'del', 'unreachable', 'default', 'table', '77000', 'metric',
+        '4294967295', 'proto', '77', check=False)
+    run('ip', 'nexthop', 'flush', 'proto', '77', check=False)
+    shutil.rmtree('/run/multihome', ignore_errors=True)
+
+
+def ours(family='-4'):
+    """Every kernel object of ours, a line each, without what differs from run to run."""
+    lines = []
+    for line in ip(family, 'rule', 'show').splitlines():
+        if 'proto 77' in line or 'proto multihome' in line:
+            lines.append('rule ' + re.sub(r'\s+', ' ', line.replace(' proto multihome', '')
+                                          .replace(' proto 77', '')).strip())
+    for line in ip(family, '-o', 'route', 'show', 'table', 'all', 'proto', '77').splitlines():
+        lines.append('route ' + re.sub(r'\s*\\.*', '', line).strip())
+    for line in ip('nexthop', 'show', 'proto', '77').splitlines():
+        lines.append('nexthop ' + re.sub(r' scope \w+| proto (multihome|77)', '', line).strip())
+    return lines
+
+
+def foreign():
+    """Everything in the kernel's routing that is not ours: it must never change."""
+    def strangers(*args):
+        return [line for line in ip(*args).splitlines()
+                if 'proto 77' not in line and 'proto multihome' not in line]
+    dump = {'rules': strangers('rule', 'show'), 'rules6': strangers('-6', 'rule', 'show'),
+            'nexthops': strangers('nexthop', 'show')}
+    routes = []
+    for line in ip('-o', 'route', 'show', 'table', 'all').splitlines():
+        if 'proto 77' not in line and 'proto multihome' not in line:
+            routes.append(line)
+    dump['routes'] = sorted(routes)
+    return dump
+
+
+def group_members(metric=0, family='-4'):
+    """Interfaces and weights of the default that is ours at that metric: {'isp1': 8}"""
+    for route in json.loads(ip(family, '-j', '-d', 'route', 'show', 'default')):
+        if route.get('protocol') not in ('77', 'multihome') or route.get('metric', 0) != metric:
+            continue
+        hops = route.get('nexthops') or [route]
+        return {hop['dev']: hop.get('weight', 1) for hop in hops}
+    return {}
+
+
+def wait_readable(fd, seconds):
+    return bool(select.select([fd], [], [], seconds)[0])
