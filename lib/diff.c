@@ -364,7 +364,9 @@ static int add_siblings(struct differ *d)
 
 /*
  * The kernel knows a sibling by its way alone, so one of another weight goes before it comes again,
- * while the others serve. Where there are no others, the weight means nothing, nor is it told.
+ * while the others serve. A packet that had chosen it just then finds no way, so this is not done
+ * without need. Where there are no others, the weight means nothing, nor is it told: it is what it
+ * was when the link came up, unless the record says otherwise.
  */
 static int weigh_siblings(struct differ *d)
 {
@@ -379,7 +381,8 @@ static int weigh_siblings(struct differ *d)
 		if (!i || mh_route_compare_key(&d->plan->routes[i - 1], wanted))
 			alone = count_siblings(d->plan, wanted) == 1;
 		there = find_route(d->snapshot, wanted, mh_route_compare);
-		if (alone || !there || there->weight == wanted->weight)
+		if (alone || !there || there->weight == wanted->weight ||
+		    (!there->weight && !wanted->weight_changed))
 			continue;
 		r = op_route(d, MH_DELETE, there);
 		if (!r)

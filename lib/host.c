@@ -119,9 +119,11 @@ static int renew_record(struct mh_session *s, const struct mh_link *link, struct
 	copy->n_added = old ? old->n_added : 0;
 	if (old && !mh_record_is_lost(record)) {
 		keep_old(record, copy);
+		record->weight_changed |= copy->weight != old->weight;
 	} else {
 		copy->since = (int64_t)time(NULL);
 		record->seq = next_seq(s);
+		record->weight_changed = false;
 		record->rp_filter_was = -1;
 		record->ra_default_was = -1;
 	}

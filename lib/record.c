@@ -27,6 +27,7 @@ enum key {
 	KEY_SEQ,
 	KEY_SINCE,
 	KEY_WEIGHT_ASKED, /* from here on optional */
+	KEY_WEIGHT_CHANGED,
 	KEY_RP_FILTER_WAS,
 	KEY_RA_DEFAULT_WAS,
 	KEY_INET,
@@ -50,6 +51,7 @@ static const char *const key_names[KEYS] = {
 	[KEY_SEQ] = "seq",
 	[KEY_SINCE] = "since",
 	[KEY_WEIGHT_ASKED] = "weight-asked",
+	[KEY_WEIGHT_CHANGED] = "weight-changed",
 	[KEY_RP_FILTER_WAS] = "rp-filter-was",
 	[KEY_RA_DEFAULT_WAS] = "ra-default-was",
 	[KEY_INET] = "inet",
@@ -296,7 +298,7 @@ static int add_rule(struct span value, struct mh_link *link)
 static int parse_value(enum key key, struct span value, struct mh_record *record)
 {
 	struct mh_link *link = record->link;
-	uint64_t since;
+	uint64_t number;
 	int r;
 
 	switch (key) {
@@ -319,12 +321,17 @@ static int parse_value(enum key key, struct span value, struct mh_record *record
 	case KEY_SEQ:
 		return span_number(value, 0, UINT64_MAX, &record->seq);
 	case KEY_SINCE:
-		r = span_number(value, 0, INT64_MAX, &since);
+		r = span_number(value, 0, INT64_MAX, &number);
 		if (!r)
-			link->since = (int64_t)since;
+			link->since = (int64_t)number;
 		return r;
 	case KEY_WEIGHT_ASKED:
 		return span_u32(value, 0, MH_WEIGHT_MAX, &record->weight_asked);
+	case KEY_WEIGHT_CHANGED:
+		r = span_number(value, 1, 1, &number);
+		if (!r)
+			record->weight_changed = true;
+		return r;
 	case KEY_RP_FILTER_WAS:
 		return span_int(value, 0, 2, &record->rp_filter_was);
 	case KEY_RA_DEFAULT_WAS:
@@ -485,6 +492,8 @@ static void out_record(struct out *out, const struct mh_record *record)
 	out_number(out, KEY_WEIGHT, link->weight);
 	if (record->weight_asked != link->weight)
 		out_number(out, KEY_WEIGHT_ASKED, record->weight_asked);
+	if (record->weight_changed)
+		out_number(out, KEY_WEIGHT_CHANGED, 1);
 	out_number(out, KEY_METRIC, link->metric);
 	out_text(out, KEY_RP_FILTER, rp_filter_name(link->rp_filter));
 	if (record->rp_filter_was != -1)

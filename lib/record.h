@@ -14,6 +14,7 @@
  *	table-asked 0			as the owner named it; 0: automatic
  *	weight 8
  *	weight-asked 4			as the owner described the link, where that is another
+ *	weight-changed 1		left out where it was the same since the link came up
  *	metric 0
  *	rp-filter loose			or keep
  *	rp-filter-was 1			left out where it was not changed

@@ -110,6 +110,7 @@ int mh_rule_compare(const struct mh_rule *a, const struct mh_rule *b);
  * @multipath: more than one classic nexthop, of which this stands for all; never ours
  * @weight: of table MH_TABLE_HOST, and in a survey, that of this one of several classic nexthops,
  *   1..256; 0: there is one alone, of which the kernel does not tell
+ * @weight_changed: in a plan, may the route be there with another weight? Not compared.
  * @from: in a survey, what the packet's source must be in; family 0: any. IPv6 only
  */
 struct mh_route {
@@ -127,6 +128,7 @@ struct mh_route {
 	struct mh_prefix gateway;
 	struct mh_prefix prefsrc;
 	uint32_t weight;
+	bool weight_changed;
 	struct mh_prefix from;
 };
 /* Order of routes: family, table, destination, metric (together the kernel's key), then the rest.
@@ -272,6 +274,7 @@ static inline void mh_link_freep(struct mh_link **link)
  * @slot: 1..MH_SLOT_MAX, unique among the links; names its nexthops and its automatic table
  * @table: the table in use, also where the owner named none
  * @weight_asked: as the owner described the link; the weight in force is the link's own
+ * @weight_changed: it is another than when the link came up, or was meanwhile
  * @seq: ascending in the order of coming up
  * @rp_filter_was: the interface's rp_filter before we changed it; -1: not changed
  * @ra_default_was: likewise its accept_ra_defrtr
@@ -281,6 +284,7 @@ struct mh_record {
 	uint32_t slot;
 	uint32_t table;
 	uint32_t weight_asked;
+	bool weight_changed;
 	uint64_t seq;
 	int rp_filter_was;
 	int ra_default_was;

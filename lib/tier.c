@@ -278,6 +278,7 @@ static int add_host_default(struct mh_planner *p, const struct mh_share *share)
 		.dst.family = AF_INET6,
 		.gateway = hop_gateway(part),
 		.weight = link->weight,
+		.weight_changed = share->record->weight_changed,
 	};
 
 	if (mh_prefix_is_set(&part->gateway))

@@ -65,6 +65,7 @@ int mh_link_weight(struct mh_host *host, const char *ifname, uint32_t weight, un
 		if (r < 0)
 			return r;
 	}
+	record->weight_changed |= record->link->weight != weight;
 	record->link->weight = weight;
 	r = mh_store_save(s.store, record);
 	return r ? r : mh_session_reconcile(&s, 0);

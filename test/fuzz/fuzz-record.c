@@ -29,6 +29,7 @@ static void check_equal(const struct mh_record *a, const struct mh_record *b)
 	const struct mh_link *x = a->link, *y = b->link;
 
 	CHECK(a->slot == b->slot && a->table == b->table && a->seq == b->seq);
+	CHECK(a->weight_asked == b->weight_asked && a->weight_changed == b->weight_changed);
 	CHECK(a->rp_filter_was == b->rp_filter_was);
 	CHECK(a->ra_default_was == b->ra_default_was);
 	CHECK(!strcmp(x->ifname, y->ifname) && x->ifindex == y->ifindex && x->table == y->table);

@@ -5,6 +5,7 @@
  * that stand for PPP. Set up with ip(8), so that what the library does is judged by another's eyes.
  */
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/if_tun.h>
@@ -17,6 +18,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <cmocka.h>
 
 #include "bed.h"
@@ -62,6 +64,55 @@ __attribute__((format(printf, 1, 2))) static void ip(const char *format, ...)
 		fail_msg("failed: %s", command);
 }
 
+/* For what Linux does a little after it is told, from a queue of work. */
+static void await(const char *what, bool (*is_so)(const char *name), const char *name)
+{
+	const struct timespec pause = { .tv_nsec = 1000 * 1000 };
+
+	for (int i = 0; i < 60 * 1000; i++) {
+		if (is_so(name))
+			return;
+		nanosleep(&pause, NULL);
+	}
+	fail_msg("not within a minute: %s %s", name, what);
+}
+
+/* IFF_RUNNING is the operational state, RFC 2863's, which follows the carrier. */
+static bool is_running(const char *ifname)
+{
+	struct ifreq request = { 0 };
+	mh_cleanup(mh_closep) int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	assert_true(fd >= 0);
+	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", ifname);
+	assert_int_equal(ioctl(fd, SIOCGIFFLAGS, &request), 0);
+	return request.ifr_flags & IFF_RUNNING;
+}
+
+static bool is_not_running(const char *ifname)
+{
+	return !is_running(ifname);
+}
+
+/* An IPv6 address is used from when it has its route, which the table of local ones shows. */
+static bool is_local(const char *local)
+{
+	FILE *stream = fopen("/proc/thread-self/net/ipv6_route", "re");
+	struct in6_addr addr;
+	char wanted[40], line[256];
+	bool found = false;
+
+	assert_non_null(stream);
+	assert_int_equal(inet_pton(AF_INET6, local, &addr), 1);
+	for (int i = 0; i < 16; i++)
+		snprintf(wanted + 2 * i, sizeof(wanted) - 2 * i, "%02x", addr.s6_addr[i]);
+	strcat(wanted, " 80 ");
+	while (!found && fgets(line, sizeof(line), stream))
+		found = !strncmp(line, wanted, strlen(wanted));
+	fclose(stream);
+	return found;
+}
+
 static int open_netlink(void *arg, struct mh_kernel **ret)
 {
 	(void)arg;
@@ -98,6 +149,7 @@ void mh_bed_add_ether(struct mh_bed *bed, const char *ifname)
 	ip("link set far-%s addrgenmode none", ifname);
 	ip("link set far-%s up", ifname);
 	ip("link set %s up", ifname);
+	await("is running", is_running, ifname);
 }
 
 /* Where tuns are not for everybody, an Ethernet does as well: it too can go without a gateway. */
@@ -167,6 +219,12 @@ void mh_bed_set_carrier(struct mh_bed *bed, const char *ifname, bool carrier)
 {
 	(void)bed;
 	ip("link set far-%s %s", ifname, carrier ? "up" : "down");
+	if (carrier)
+		await("is running", is_running, ifname);
+	else
+		await("is not running", is_not_running, ifname);
+	/* What routes and nexthops make of it is done when the next one may change interfaces. */
+	ip("link set %s up", ifname);
 }
 
 void mh_bed_set_rp_filter(struct mh_bed *bed, const char *ifname, unsigned int value)
@@ -216,7 +274,7 @@ void mh_bed_await_addr(struct mh_bed *bed, const char *ifname, const char *local
 
 	(void)bed;
 	snprintf(command, sizeof(command),
-		 "timeout 10 sh -c 'while ip addr show dev %s to %s tentative | grep -q .; "
+		 "timeout 60 sh -c 'while ip addr show dev %s to %s tentative | grep -q .; "
 		 "do sleep 0.1; done'",
 		 ifname, local);
 	assert_int_equal(system(command), 0);
@@ -226,6 +284,8 @@ void mh_bed_add_addr(struct mh_bed *bed, const char *ifname, const char *local, 
 {
 	(void)bed;
 	change_addr("add", ifname, local, network);
+	if (strchr(local, ':'))
+		await("is local", is_local, local);
 }
 
 void mh_bed_del_addr(struct mh_bed *bed, const char *ifname, const char *local, const char *network)

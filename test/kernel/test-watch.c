@@ -99,6 +99,7 @@ static void test_new_lifetimes(void **state)
 	one = mh_bed_ifindex(bed, "isp1");
 	watch = watch_open();
 	mh_bed_add_addr(bed, "isp1", "2001:db8:1::2", "2001:db8:1::/64");
+	await_change(watch, one);
 	let_settle(watch, one);
 	for (int seconds = 1000; seconds < 1005; seconds++) {
 		set_lifetime("isp1", "2001:db8:1::2", seconds);

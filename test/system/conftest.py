@@ -59,6 +59,5 @@ def lab(build, world, tmp_path):
     before = lab_module.foreign()
     yield made
     made.close()
-    after = lab_module.foreign()
-    assert after == before, 'what is not ours has changed'
+    lab_module.assert_unchanged(before)
     assert lab_module.ours() == [] and lab_module.ours('-6') == []

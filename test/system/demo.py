@@ -79,7 +79,8 @@ def watch(lab, counter, source, what, event):
     time.sleep(1)
     event()
     time.sleep(1)
-    sent, seen = finish(stream), counter.settle()
+    sent = finish(stream)
+    seen = counter.settle(sent['sent'])
     lost = sent['sent'] - seen['received']
     print(f'  {what}: {sent["sent"]} packets sent over isp2, {seen["received"]} arrived, '
           f'{BOLD}{lost} lost{PLAIN}')

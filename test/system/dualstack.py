@@ -122,7 +122,7 @@ def set_up(made, client):
     made.lan('eth0')
     for n in 1, 2:
         provider = made.lab.provider(n)
-        provider.serves6()
+        provider.serves6(pd=3600)  # a lost prefix's addresses have to outlive the tests
         made.rename(provider.serve_pppoe(sessions=1, ipv6=True), f'eth{n}')
         made.link(f'isp{n}')
     made.sysctl('sysctl.d/60-multihome.conf')
@@ -178,6 +178,15 @@ def belongs(prefix, name):
     now = status(name)
     return bool(now and now['inet6']) and rules(prefix) == [
         f'from {prefix} lookup {now["inet6"]["table"]}', f'from {prefix} unreachable']
+
+
+def delegated(name):
+    """The prefix of a link for which the example's hook has done all: it writes this last."""
+    try:
+        with open(f'/run/multihome-pd/{name}') as f:
+            return f.read().strip()
+    except FileNotFoundError:
+        return None
 
 
 def addresses(dev, netns=None, prefix=None):

@@ -298,7 +298,8 @@ class Provider(Namespace):
 
     def is_at_rest(self):
         """No session is left, nor a pppd that might still start one, nor what served one."""
-        return not self.kill_all('pppd', 'radvd', 'dhcp6s')
+        # Scripts first: one that goes on would start the others again.
+        return not self.kill_all('ipv6-up', 'ipv6-down', 'run-parts', 'lab', 'pppd', 'radvd', 'dhcp6s')
 
     def kill_all(self, *names):
         """Kills its processes of these names. Returns how many there were."""
@@ -429,19 +430,22 @@ class Counter:
         self.process.stdin.flush()
         return json.loads(self.process.stdout.readline())
 
-    def settle(self, quiet=0.4):
-        """The same, once nothing has arrived for a while."""
-        total = self.read()
-        while True:
-            time.sleep(quiet)
+    def settle(self, sent=0, quiet=0.4):
+        """The same, once nothing has arrived for a while: a longer one if not all that was sent has.
+
+        A machine that stands still for a moment is not to be taken for the end.
+        """
+        total, silent = self.read(), 0
+        while silent < quiet or (total['received'] < sent and silent < 10 * quiet):
+            time.sleep(quiet / 2)
             more = self.read()
-            if not more['received']:
-                return total
+            silent = 0 if more['received'] else silent + quiet / 2
             for key in 'received', 'duplicate', 'moved':
                 total[key] += more[key]
             for key in 'sources', 'flows':
                 for addr, n in more[key].items():
                     total[key][addr] = total[key].get(addr, 0) + n
+        return total
 
     def close(self):
         self.process.stdin.close()
@@ -629,6 +633,17 @@ def foreign():
             routes.append(line)
     dump['routes'] = sorted(routes)
     return dump
+
+
+def assert_unchanged(before, seconds=10):
+    """What is not ours is as it was. The kernel takes away some of what went with an interface a
+    little after that, which is no change.
+    """
+    end = time.monotonic() + seconds
+    while (after := foreign()) != before and time.monotonic() < end:
+        time.sleep(0.1)
+    changed = {key: sorted(set(after[key]) ^ set(before[key])) for key in before}
+    assert after == before, f'what is not ours has changed: {changed}'
 
 
 def group_members(metric=0, family='-4'):

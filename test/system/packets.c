@@ -92,6 +92,9 @@ static void advance(struct sockaddr_storage *base, uint32_t n)
 	memcpy(&in6->sin6_addr.s6_addr[12], &low, sizeof(low));
 }
 
+/* How late a packet may be for the next ones to be sent all the sooner. */
+#define LATE_NS 20000000
+
 struct sending {
 	const char *source;
 	uint32_t flows;
@@ -123,12 +126,18 @@ static int open_flow(const struct sending *sending, const char *to, uint16_t por
 	return fd;
 }
 
+/* What a machine that stood still has missed is not made up for: no link's queue holds the burst.
+ */
 static void wait_until(struct timespec *next, double seconds)
 {
 	long nsec = next->tv_nsec + (long)(seconds * 1e9);
+	struct timespec now;
 
 	next->tv_sec += nsec / 1000000000;
 	next->tv_nsec = nsec % 1000000000;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if ((now.tv_sec - next->tv_sec) * 1000000000 + now.tv_nsec - next->tv_nsec > LATE_NS)
+		*next = now;
 	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, next, NULL) == EINTR && !stopped)
 		;
 }

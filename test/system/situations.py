@@ -18,7 +18,7 @@ import socket
 import struct
 import threading
 
-from lab import Lab, Link, Namespace, finish, foreign, ip, run, until
+from lab import PATIENCE, Lab, Link, Namespace, assert_unchanged, finish, foreign, ip, run, until
 
 EXAMPLES = os.path.normpath(os.path.join(os.path.dirname(__file__), '../../examples'))
 CLIENTS = '198.18.9.0'  # of the outside; each connection from there has an address of its own
@@ -294,7 +294,7 @@ class Site:
                 made.setsockopt(socket.IPPROTO_IP, IP_PKTINFO, 1)
                 made.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 16 << 20)
                 made.bind(('0.0.0.0', port))
-        made.settimeout(10)
+        made.settimeout(PATIENCE)
         self.services[key] = made
         return made
 
@@ -308,21 +308,21 @@ class Site:
         return source
 
     def converse(self, near, service, to, port, protocol):
-        """A question and its answer. Returns the questioner as the service sees it, and socket."""
-        near.settimeout(10)
+        """A question and its answer. Returns whom the service sees, with his port, and its socket."""
+        near.settimeout(PATIENCE)
         near.connect((to, port))
         if protocol == 'udp':
             near.send(b'question')
             source = self.serve_udp(service)
             assert near.recv(64) == b'question'[::-1]
-            return source[0], None
+            return source, None
         far, source = service.accept()
-        far.settimeout(10)
+        far.settimeout(PATIENCE)
         near.sendall(b'question')
         assert far.recv(64) == b'question'
         far.sendall(b'answer')
         assert near.recv(64) == b'answer'
-        return source[0], far
+        return source, far
 
     # What is asked with packets
 
@@ -360,7 +360,7 @@ class Site:
             raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
         with raw:
             raw.bind((client, 0))
-            raw.settimeout(10)
+            raw.settimeout(PATIENCE)
             echo = struct.pack('!BBHHH', 8, 0, 0, 4711, 1) + b'0123456789abcdef'
             raw.sendto(echo[:2] + struct.pack('!H', checksum(echo)) + echo[4:], (to, 0))
             data, source = raw.recvfrom(256)
@@ -388,9 +388,10 @@ class Site:
             if far:
                 far.close()
         self.last = self.watch.seen()
-        devices = {p.device for p in self.last
-                   if p.to == to and p.dport == port and p.device in self.uplinks()}
-        return Way(sorted(devices), source)
+        # Its own packets: of the one before, to the same, a late one may still have come.
+        devices = {p.device for p in self.last if p.device in self.uplinks() and
+                   (p.to, p.dport, p.sport) == (to, port, source[1])}
+        return Way(sorted(devices), source[0])
 
     def goes_by(self, name, protocol, to, port, **kw):
         """All packets of a new connection leave by this link, with its address."""
@@ -446,7 +447,7 @@ class Site:
                 ended.set()
                 speaker.join()
                 sent = finish(stream)['sent']
-        rest = counter.settle()
+        rest = counter.settle(sent - received)
         counter.close()
         account = {'moved': rest['moved'], 'lost': sent - received - rest['received']}
         assert account == {'moved': 0, 'lost': 0}, account
@@ -458,7 +459,7 @@ class Site:
         service = self.service('inet', 'tcp', port)
         with within(netns):
             near = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        source, far = self.converse(near, service, to, port, 'tcp')
+        (source, _), far = self.converse(near, service, to, port, 'tcp')
         # A source that is no link's is kept on its way: it is a routed prefix of the first one's.
         name = [*[name for name in self.links if self.is_up(name) and self.local(name) == source],
                 *self.links][0]
@@ -466,12 +467,12 @@ class Site:
 
     def connection_over(self, name, netns):
         """Both ends of a new connection that happens to take this link."""
-        for _ in range(100):
+        for _ in range(1000):
             made = self.open(netns=netns)
             if made.link == name:
                 return made.near, made.far
             made.close()
-        raise AssertionError(f'100 connections, and none takes {name}')
+        raise AssertionError(f'1000 connections, and none takes {name}')
 
     def open_from_outside(self, name, port):
         """The same, to an address of the host's link, and so to port 80 of the LAN's host."""
@@ -552,6 +553,4 @@ def site(build, world, folder, example):
         for name, nic in made.renamed:
             run('ip', '-batch', '-', check=False, stdin=f'link set {name} down\n'
                 f'link set {name} name {nic}\nlink set {nic} up\n')
-    after = foreign()
-    changed = {key: set(after[key]) ^ set(before[key]) for key in before}
-    assert not any(changed.values()), changed
+    assert_unchanged(before)

@@ -11,7 +11,7 @@ import pytest
 
 import dualstack
 import situations
-from dualstack import LINKS, addresses, belongs, rules, status
+from dualstack import LINKS, addresses, belongs, delegated, rules, status
 from lab import ip, until
 
 
@@ -45,6 +45,7 @@ def live(made):
         until(f'{name} has {prefix}', lambda: belongs(prefix, name))
         until('and eth0 an address of it',
               lambda: on_eth0(name, session) in addresses('eth0'))
+        until('the hook has done its last', lambda: delegated(name) == prefix)
 
     made.start(*LINKS)
     for name in LINKS:

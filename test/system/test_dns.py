@@ -43,7 +43,7 @@ class NameServer:
 def ask(server, source=None):
     """Asks it. Returns the source that it saw, None where it gave no answer or saw nothing."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as near:
-        near.settimeout(2)
+        near.settimeout(5)
         if source:
             near.bind((source, 0))
         near.sendto(b'who?', (server.address, 53))
@@ -62,7 +62,7 @@ def servers(lab):
         made[0] = NameServer('inet', '198.18.200.53', 'public')
         for server in made.values():
             stack.callback(server.close)
-            server.socket.settimeout(2)
+            server.socket.settimeout(5)
         yield made
 
 

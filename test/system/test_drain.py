@@ -56,7 +56,7 @@ class Flows:
 
     def finish(self):
         sent = finish(self.stream)
-        self.count(self.counter.settle())
+        self.count(self.counter.settle(sent['sent'] - self.received))
         return {'sent': sent['sent'], 'lost': sent['sent'] - self.received, 'moved': self.moved}
 
 
@@ -87,7 +87,7 @@ class Host:
         """New flows by link."""
         sent = self.lab.send('-f', NEW, '-n', NEW, '-r', 1000, netns=ENDS[end][0], port=4002,
                              to=f'198.18.{next(self.bases)}.0')
-        seen = self.counter.settle()
+        seen = self.counter.settle(NEW)
         assert sent['sent'] == seen['received'] == NEW
         return names(seen['flows'])
 

@@ -42,8 +42,15 @@ def has_rules(link):
     return now and now['inet6'] and link.local6() and set(link.local6()) <= set(rules(link))
 
 
+def shares_in_ipv4(link):
+    return f'dev {link.name} ' in ip('-4', 'route', 'show', 'default', 'proto', '77')
+
+
 def ready(link):
+    """Waits for both families, which come up in either order. Returns an IPv6 address."""
     until(f'{link.name} has a rule for its address', lambda: has_rules(link))
+    if '\nnoip\n' not in link.options:
+        until(f'{link.name} shares in the default of IPv4', lambda: shares_in_ipv4(link))
     return link.local6()[0]
 
 
@@ -63,7 +70,7 @@ def dual(lab, *weights, common=DUAL, pd=0, **kw):
 
 
 def reaches_server6(source):
-    return subprocess.run(['ping', '-q', '-c', '1', '-W', '3', '-I', source, SERVER6],
+    return subprocess.run(['ping', '-q', '-c', '1', '-W', '30', '-I', source, SERVER6],
                           stdout=subprocess.DEVNULL).returncode == 0
 
 
@@ -374,7 +381,7 @@ def test_shares_of_new_flows(lab):
     made = dual(lab, 8, 2)
     counter = lab.counter()
     sent = lab.send('-f', 10000, '-n', 10000, '-r', 4000, to=f'{MANY}1')
-    seen = counter.settle()
+    seen = counter.settle(10000)
     shares = [seen['flows'].get(link.local6()[0], 0) / 100 for link in made]
     print(f'10,000 flows, weights 8 and 2: {shares[0]} % and {shares[1]} %, '
           f'{foreign6(lab)} foreign sources')
@@ -404,7 +411,7 @@ def test_why_the_host_has_a_table_of_its_own(lab):
         link.tell(signal.SIGCONT)
     run('multihome', 'reconcile')
     lab.send('-f', 1000, '-n', 1000, '-r', 2000, to=f'{MANY}8001')
-    seen = counter.settle()
+    seen = counter.settle(1000)
     assert seen['received'] == 1000 and len(seen['flows']) == 2
     assert foreign6(lab) == lost
 
@@ -421,7 +428,7 @@ def test_stream_over_a_link_that_stays(lab, way):
         one.up()
         ready(one)
     sent = finish(stream)
-    seen = counter.settle()
+    seen = counter.settle(sent['sent'])
     print(f'{way}: 20 events, {sent["sent"]} packets, {sent["sent"] - seen["received"]} lost')
     assert sent['refused'] == 0
     assert seen['received'] == sent['sent'] >= 5 * RATE
@@ -461,7 +468,7 @@ def test_no_active_flow_moves(lab):
         if event == 'up':
             ready(link)
     sent = finish(stream)
-    rest = counter.settle()
+    rest = counter.settle(sent['sent'] - first['received'])
     lost = sent['sent'] - first['received'] - rest['received']
     print(f'5 events, 300 active flows, {sent["sent"]} packets, {rest["moved"]} flows moved, '
           f'{lost} packets lost')
@@ -483,7 +490,7 @@ def test_no_flow_of_the_host_moves(lab):
         ready(three)
         three.stop(way)
     sent = finish(stream)
-    seen = counter.settle()
+    seen = counter.settle(sent['sent'])
     print(f'4 events, 300 flows, {sent["sent"]} packets, {seen["moved"]} flows moved')
     assert seen['moved'] == 0 and seen['received'] == sent['sent']
     assert set(seen['flows']) == {link.local6()[0] for link in made}
@@ -509,7 +516,8 @@ def test_storm_of_both_families(lab):
         for link in made:
             ready(link)
         assert group_members() == group_members(1, '-6') == weights
-        assert ways() == {link.name: {link.local6()[0]} for link in made}
+        # With less than 400 flows one of weight 1 in 10 can have none.
+        assert ways(400) == {link.name: {link.local6()[0]} for link in made}
         for n, link in enumerate(made):
             link.tell(signal.SIGKILL if (i + n) % 4 == 0 else signal.SIGTERM)
         for link in made:
@@ -572,7 +580,7 @@ def test_pppd_that_was_built_without_ipv6(lab):
     two = lab.pty(isp2, 'isp2', isp2.address(10), 'multihome-weight 2\n').up()
     assert 'option defaultroute ignored' in one.log()
     assert group_members() == {'isp1': 8, 'isp2': 2}
-    assert run('ping', '-q', '-c', '1', '-W', '3', '-I', one.local(), SERVER)
+    assert run('ping', '-q', '-c', '1', '-W', '30', '-I', one.local(), SERVER)
     one.stop()
     two.stop()
     assert ours() == [] and ours('-6') == []

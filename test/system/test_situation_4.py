@@ -37,7 +37,7 @@ while args:
         args.pop(0)
     elif not arg.startswith('--'):
         url = urllib.parse.urlsplit(arg)
-with socket.create_connection((url.hostname, url.port), 30, source) as s:
+with socket.create_connection((url.hostname, url.port), 60, source) as s:
     s.sendall(f'GET {url.path}?{"&".join(data)} HTTP/1.0\\r\\n\\r\\n'.encode())
     s.recv(1000)
 '''
@@ -49,7 +49,7 @@ class Ddns:
     def __init__(self):
         with within('inet'):
             self.socket = socket.create_server((DDNS, 8245), backlog=16)
-        self.socket.settimeout(30)
+        self.socket.settimeout(60)
 
     def request(self):
         """The next update: what it says, and where it comes from."""
@@ -174,8 +174,8 @@ def test_full_size_transfer(site, live):
     for name in live:
         near, far = site.connection_over(name, 'lan')
         with near, far:
-            near.settimeout(20)
-            far.settimeout(20)
+            near.settimeout(60)
+            far.settimeout(60)
             for a, b in (near, far), (far, near):
                 a.sendall(bytes(20000))
                 left = 20000

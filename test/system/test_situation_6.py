@@ -12,7 +12,7 @@ import pytest
 
 import dualstack
 import situations
-from dualstack import LINKS, addresses, belongs, lan_address, rules, status
+from dualstack import LINKS, addresses, belongs, delegated, lan_address, rules, status
 from lab import SERVER6, group_members, ip, run, until
 from situations import nth
 
@@ -56,6 +56,8 @@ def enter(site, down, way):
         prefix = f'2001:db8:{name[3:]}:{site.lives[name]}00::/56'
         until(f'{prefix} is a source of {name}', lambda: belongs(prefix, name))
         site.addresses[name] = until('the LAN has an address of it', lambda: lan_address(prefix))
+        until('the hook has done its last', lambda: delegated(name) == prefix)
+        until('the line has both of its own', lambda: len(addresses(name)) == 2)
         site.prefixes[name] = prefix
         if name in site.lost:
             site.outdated.append(site.lost.pop(name))
@@ -129,7 +131,7 @@ def test_sources_are_those_delegated_now(site, live):
 def test_lan_host_answers_by_the_line_that_was_asked(site, live):
     for name in live:
         site.watch.seen()
-        run('ping', '-q', '-c', '2', '-W', '10', site.addresses[name], netns='inet')
+        run('ping', '-q', '-c', '2', '-W', '60', site.addresses[name], netns='inet')
         assert left_by(site, site.addresses[name]) == [name]
 
 
@@ -137,7 +139,7 @@ def test_router_answers_by_the_line_that_was_asked(site, live):
     for name in live:
         for address in addresses(name):
             site.watch.seen()
-            run('ping', '-q', '-c', '1', '-W', '10', address, netns='inet')
+            run('ping', '-q', '-c', '1', '-W', '60', address, netns='inet')
             assert left_by(site, address) == [name]
 
 
@@ -153,7 +155,7 @@ def test_routers_new_flows_are_shared(site, live):
     counter = site.lab.counter(port=4006)
     site.lab.send('-f', 500, '-n', 500, '-r', 1000, to=nth('2001:db8:ffff:6::', site.called),
                   port=4006)
-    seen = counter.settle()
+    seen = counter.settle(500)
     counter.close()
     assert seen['received'] == 500
     share = {name: sum(seen['flows'].get(address, 0) for address in addresses(name))

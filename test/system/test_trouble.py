@@ -81,7 +81,7 @@ def test_two_links_with_one_gateway(lab):
     for link in one, two:
         way = ip_json('route', 'get', '100.64.0.1', 'from', link.local())[0]
         assert way['dev'] == link.name
-        assert run('ping', '-q', '-c', '2', '-i', '0.2', '-W', '3', '-I', link.local(),
+        assert run('ping', '-q', '-c', '2', '-i', '0.2', '-W', '30', '-I', link.local(),
                    '100.64.0.1')
     assert [line for line in ours() if 'rule 990' in line] == [
         f'rule 990: from {one.local()} to 100.64.0.1 lookup 77001',

@@ -192,6 +192,68 @@ static void test_weight(void **state)
 		   "77000011,1/77000012,1/77000021,1/77000022,1 type resilient\n");
 }
 
+/* The lines of a way that are about the routes of the host's own IPv6 packets. */
+static void assert_siblings_way(struct mh_fake *fake, const struct mh_records *records,
+				const char *lines)
+{
+	mh_cleanup(way_clear) struct way way = { 0 };
+	char all[1024] = "", line[MH_TEXT_SIZE];
+	size_t used = 0;
+
+	find_way(fake, records, &way);
+	for (size_t i = 0; i < way.diff.n; i++) {
+		const struct mh_op *op = &way.diff.ops[i];
+
+		if (op->kind != MH_KIND_ROUTE || op->route->table != MH_TABLE_HOST)
+			continue;
+		op_line(op, way.snapshot, line);
+		used += (size_t)snprintf(all + used, sizeof(all) - used, "%s\n", line);
+		assert_true(used < sizeof(all));
+	}
+	assert_string_equal(all, lines);
+	go(fake, records);
+	assert_way(fake, records, "");
+}
+
+/*
+ * The kernel does not tell the weight of a sole sibling. It stays where it is when another comes
+ * beside it: a packet that had chosen it just as it goes for a moment would be lost.
+ */
+static void test_sole_sibling_stays(void **state)
+{
+	mh_auto_fake *fake = mh_world_new();
+	mh_auto_records records = { 0 };
+
+	(void)state;
+	mh_world_add(&records, 1, INET6)->link->weight = 2;
+	go(fake, &records);
+	mh_world_add(&records, 2, INET6)->link->weight = 8;
+	assert_siblings_way(fake, &records,
+			    "> -6 route default via 2001:db8:2::1 dev isp2 table 77000 metric 1 "
+			    "weight 8\n");
+}
+
+/* But where its weight was changed while it was alone. */
+static void test_sole_sibling_of_changed_weight(void **state)
+{
+	mh_auto_fake *fake = mh_world_new();
+	mh_auto_records records = { 0 };
+
+	(void)state;
+	mh_world_add(&records, 1, INET6)->link->weight = 2;
+	go(fake, &records);
+	records.v[0].link->weight = 3;
+	records.v[0].weight_changed = true;
+	assert_siblings_way(fake, &records, "");
+	mh_world_add(&records, 2, INET6)->link->weight = 8;
+	assert_siblings_way(fake, &records,
+			    "> -6 route default via 2001:db8:2::1 dev isp2 table 77000 metric 1 "
+			    "weight 8\n"
+			    "- -6 route default via 2001:db8:1::1 dev isp1 table 77000 metric 1\n"
+			    "> -6 route default via 2001:db8:1::1 dev isp1 table 77000 metric 1 "
+			    "weight 3\n");
+}
+
 /* All members of a group change at once: one step from the old ones to the new ones. */
 static void test_all_members_change(void **state)
 {
@@ -437,6 +499,20 @@ static void random_links(uint32_t *seed, struct mh_records *records)
 	}
 }
 
+/* Says of the links which of them had another weight in one of these states before. */
+static void tell_changes(const struct mh_records *before, struct mh_records *now)
+{
+	for (size_t i = 0; i < now->n; i++) {
+		struct mh_record *record = &now->v[i];
+
+		for (size_t j = 0; j < before->n; j++)
+			record->weight_changed |= before->v[j].slot == record->slot &&
+						  (before->v[j].weight_changed ||
+						   before->v[j].link->weight !=
+							   record->link->weight);
+	}
+}
+
 static bool has_rule(const struct mh_state *state, const struct mh_rule *rule)
 {
 	for (size_t i = 0; i < state->n_rules; i++) {
@@ -455,17 +531,19 @@ static bool has_route(const struct mh_state *state, const struct mh_route *route
 	return false;
 }
 
-/* What is in @before and in @after is also in @now; of others' all that is in @before is. */
-/* Is it one of the siblings of the host's own packets whose weight changes? */
+/* Is it one of the siblings of the host's own packets whose weight changes, or may have? */
 static bool is_reweighed(const struct mh_state *after, const struct mh_route *route)
 {
 	for (size_t i = 0; i < after->n_routes; i++) {
-		if (route->table == MH_TABLE_HOST && !mh_route_compare(&after->routes[i], route))
-			return after->routes[i].weight != route->weight;
+		const struct mh_route *heir = &after->routes[i];
+
+		if (route->table == MH_TABLE_HOST && !mh_route_compare(heir, route))
+			return route->weight ? heir->weight != route->weight : heir->weight_changed;
 	}
 	return false;
 }
 
+/* What is in @before and in @after is also in @now; of others' all that is in @before is. */
 static void assert_kept(const struct mh_state *before, const struct mh_state *after,
 			const struct mh_state *now)
 {
@@ -595,6 +673,7 @@ static void test_walks(void **state)
 
 		random_links(&seed, &before);
 		random_links(&seed, &after);
+		tell_changes(&before, &after);
 		walk(&before, &after);
 	}
 }
@@ -627,6 +706,9 @@ static void test_walks_cut_short(void **state)
 		random_links(&seed, &first);
 		random_links(&seed, &second);
 		random_links(&seed, &last);
+		tell_changes(&first, &second);
+		tell_changes(&first, &last);
+		tell_changes(&second, &last);
 		go_some_way(&seed, fake, &first);
 		go_some_way(&seed, fake, &second);
 		go(fake, &last);
@@ -642,6 +724,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_last_down),
 	cmocka_unit_test(test_same),
 	cmocka_unit_test(test_weight),
+	cmocka_unit_test(test_sole_sibling_stays),
+	cmocka_unit_test(test_sole_sibling_of_changed_weight),
 	cmocka_unit_test(test_all_members_change),
 	cmocka_unit_test(test_one_for_another),
 	cmocka_unit_test(test_last_of_a_family),

@@ -183,6 +183,7 @@ static const char full_text[] = "multihome 1\n"
 				"table-asked 0\n"
 				"weight 8\n"
 				"weight-asked 4\n"
+				"weight-changed 1\n"
 				"metric 20\n"
 				"rp-filter keep\n"
 				"rp-filter-was 1\n"
@@ -263,6 +264,7 @@ static struct mh_record full_record(void)
 	record.rp_filter_was = 1;
 	record.ra_default_was = 1;
 	record.weight_asked = 4;
+	record.weight_changed = true;
 	link->table = 0;
 	link->weight = 8;
 	link->metric = 20;
@@ -299,6 +301,7 @@ static void assert_records_equal(const struct mh_record *a, const struct mh_reco
 	assert_int_equal(a->rp_filter_was, b->rp_filter_was);
 	assert_int_equal(a->ra_default_was, b->ra_default_was);
 	assert_int_equal(a->weight_asked, b->weight_asked);
+	assert_int_equal(a->weight_changed, b->weight_changed);
 	assert_string_equal(x->ifname, y->ifname);
 	assert_int_equal(x->ifindex, y->ifindex);
 	assert_int_equal(x->table, y->table);
@@ -502,6 +505,8 @@ static void test_bad_values(void **state)
 		{ "table 77003", "table main" },
 		{ "table-asked 0", "table-asked 254" },
 		{ "weight 8", "weight 257" },
+		{ "weight-changed 1", "weight-changed 0" },
+		{ "weight-changed 1", "weight-changed 2" },
 		{ "metric 20", "metric 4294967296" },
 		{ "rp-filter keep", "rp-filter strict" },
 		{ "rp-filter keep", "rp-filter Keep" },
@@ -631,7 +636,8 @@ static void test_lines_once(void **state)
 			     !strncmp(line, "rule", 4);
 		optional = repeatable || !strncmp(line, "rp-filter-was", 13) ||
 			   !strncmp(line, "ra-default-was", 14) ||
-			   !strncmp(line, "weight-asked", 12) || !strncmp(line, "inet", 4);
+			   !strncmp(line, "weight-asked", 12) ||
+			   !strncmp(line, "weight-changed", 14) || !strncmp(line, "inet", 4);
 		len = substitute(line, twice, strlen(twice), text);
 		if (!repeatable) {
 			assert_refused(text, len, twice);
@@ -648,7 +654,7 @@ static void test_lines_once(void **state)
 		}
 		n++;
 	}
-	assert_int_equal(n, 23);
+	assert_int_equal(n, 24);
 }
 
 /* A record cut off at any byte, as a full disk or a crash leaves it. It is never half believed. */
