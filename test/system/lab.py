@@ -329,6 +329,7 @@ class Link:
         self.options = options
         self.peer_options = peer_options
         self.process = None
+        self.starts = 0
         self.write()
 
     def write(self):
@@ -336,6 +337,12 @@ class Link:
             f.write(self.options)
 
     def start(self, *args):
+        self.starts += 1
+        if self.starts > 1:
+            # At the other end of a pty, that of a pppd that was killed may still be in use.
+            self.options = re.sub(rf'ifname c-{re.escape(self.name)}(-\d+)? ',
+                                  f'ifname c-{self.name}-{self.starts} ', self.options)
+            self.write()
         log = open(self.log_path, 'a')
         self.process = subprocess.Popen(
             ['pppd', 'call', self.name, 'nodetach', *args], stdout=log, stderr=log,
@@ -430,6 +437,24 @@ class Counter:
         self.process.stdin.flush()
         return json.loads(self.process.stdout.readline())
 
+    @staticmethod
+    def add(total, more):
+        for key in 'received', 'duplicate', 'moved':
+            total[key] += more[key]
+        for key in 'sources', 'flows':
+            for addr, n in more[key].items():
+                total[key][addr] = total[key].get(addr, 0) + n
+
+    def wait(self, packets):
+        """The same, once so many have arrived. A flow counts once for each look at it."""
+        total = self.read()
+
+        def look():
+            self.add(total, self.read())
+            return total['received'] >= packets
+        until(f'{packets} packets have arrived', look)
+        return total
+
     def settle(self, sent=0, quiet=0.4):
         """The same, once nothing has arrived for a while: a longer one if not all that was sent has.
 
@@ -440,11 +465,7 @@ class Counter:
             time.sleep(quiet / 2)
             more = self.read()
             silent = 0 if more['received'] else silent + quiet / 2
-            for key in 'received', 'duplicate', 'moved':
-                total[key] += more[key]
-            for key in 'sources', 'flows':
-                for addr, n in more[key].items():
-                    total[key][addr] = total[key].get(addr, 0) + n
+            self.add(total, more)
         return total
 
     def close(self):
@@ -527,6 +548,16 @@ class Lab:
 
     def counter(self, **kw):
         return Counter(self, **kw)
+
+    def deepen(self, link):
+        """PPP has a queue of 3 packets: what a busy machine cannot pass on at once waits, and is not
+        dropped, so that what is lost was lost by routing.
+        """
+        ip('link', 'set', 'dev', link.name, 'txqueuelen', '10000')
+        for provider in self.providers:
+            if provider.name == link.name:
+                ip('link', 'set', 'dev', f'c-{link.name}', 'txqueuelen', '10000',
+                   netns=provider.name)
 
     def send(self, *args, netns=None, to=SERVER, port=4000):
         """Sends test packets to the end. Returns what packets.c says of it."""

@@ -27,6 +27,7 @@ from lab import foreign, ip, ours, until
 LINKS = 16
 CHECKPOINTS = int(os.environ.get('MULTIHOME_STORM_CHECKPOINTS') or 100)
 TOO_LATE = 'for too long'
+PATIENT = 'lcp-max-configure 100\nipcp-max-configure 100\n'  # 16 of them at once take long
 
 
 class StormLink:
@@ -43,6 +44,7 @@ class StormLink:
                  f'multihome-metric {self.metric}\n')
         extra += f'multihome-source {self.source}\n' if self.source else ''
         extra += f'multihome-rule "fwmark {self.mark}"\n' if self.mark else ''
+        extra += PATIENT
         self.link = lab.pty(provider, self.name, self.address, extra)
         self.options = self.link.options
         self.starts = 0
