@@ -38,6 +38,14 @@ def pytest_collection_modifyitems(config, items):
     items[:] = chosen
 
 
+def pytest_terminal_summary(terminalreporter):
+    """What the tests that passed have measured."""
+    for report in terminalreporter.stats.get('passed', []):
+        for line in report.capstdout.splitlines():
+            if report.when == 'call':
+                terminalreporter.write_line(f'{report.location[2]}: {line}')
+
+
 @pytest.fixture(scope='session')
 def build():
     folder = os.environ.get('MULTIHOME_BUILD', 'build')

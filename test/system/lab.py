@@ -17,6 +17,7 @@ and the server stay for the next one, see World. What is
 to be seen in it is said by the tests; how the host shares its links is multihome's part.
 """
 
+import contextlib
 import json
 import os
 import re
@@ -54,6 +55,20 @@ def ip(*args, netns=None, check=True):
 def ip_json(*args, netns=None):
     out = ip('-j', '-d', *args, netns=netns)
     return json.loads(out) if out.strip() else []
+
+
+def pids(netns, *names):
+    """Processes in a namespace, those of these names if any are given."""
+    there = os.stat(f'/run/netns/{netns}')
+    found = []
+    for pid in filter(str.isdigit, os.listdir('/proc')):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
+            if not os.path.samestat(os.stat(f'/proc/{pid}/ns/net'), there):
+                continue
+            with open(f'/proc/{pid}/comm') as f:
+                if not names or f.read().strip() in names:
+                    found.append(int(pid))
+    return found
 
 
 def family(prefix):
@@ -137,18 +152,16 @@ class Namespace:
     def __init__(self, name):
         self.name = name
         ip('netns', 'add', name)
-        ip('link', 'set', 'lo', 'up', netns=name)
+        batch('link set lo up', netns=name)
 
     def run(self, *args, **kw):
         return run(*args, netns=self.name, **kw)
 
     def kill(self):
         """Ends every process in it."""
-        for pid in ip('netns', 'pids', self.name, check=False).split():
-            try:
-                os.kill(int(pid), signal.SIGKILL)
-            except ProcessLookupError:
-                pass
+        for pid in pids(self.name):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
     def close(self):
         self.kill()
@@ -173,35 +186,24 @@ class Provider(Namespace):
         self.server = None
         self.serves = None
         inner, outer = f'10.255.{number}.1', f'10.255.{number}.2'
-        ip('link', 'add', 'core', 'netns', self.name, 'type', 'veth', 'peer', 'name', self.name,
-           'netns', 'inet')
-        ip('addr', 'add', f'{inner}/24', 'dev', 'core', netns=self.name)
-        ip('link', 'set', 'core', 'up', netns=self.name)
-        ip('addr', 'add', f'{outer}/24', 'dev', self.name, netns='inet')
-        ip('link', 'set', self.name, 'up', netns='inet')
-        ip('route', 'add', 'default', 'via', outer, netns=self.name)
-        # What is sent to a customer who is not there ends here, and is not sent back.
-        ip('route', 'add', 'blackhole', self.customers, netns=self.name)
-        ip('route', 'add', self.customers, 'via', inner, netns='inet')
+        inner6, outer6 = f'fd00:255:{number}::1', f'fd00:255:{number}::2'
+        nic = f'eth-{self.name}'
+        batch(f'link add core netns {self.name} type veth peer name {self.name} netns inet',
+              f'link add {nic} type veth peer name lan netns {self.name}')
         run('sysctl', '-q', '-w', 'net.ipv4.ip_forward=1', 'net.ipv4.conf.all.rp_filter=0',
             'net.ipv4.conf.default.rp_filter=0', 'net.ipv4.conf.core.rp_filter=0',
-            netns=self.name)
-        self.reach_inet_in_ipv6()
-        nic = f'eth-{self.name}'
-        ip('link', 'add', nic, 'type', 'veth', 'peer', 'name', 'lan', 'netns', self.name)
+            'net.ipv6.conf.all.forwarding=1', netns=self.name)
+        # What is sent to a customer who is not there ends here, and is not sent back.
+        batch(f'addr add {inner}/24 dev core', f'addr add {inner6}/64 dev core nodad',
+              'link set core up', 'link set lan up', f'route add default via {outer}',
+              f'route add blackhole {self.customers}', f'route add default via {outer6}',
+              f'route add unreachable {self.customers6}', netns=self.name)
+        batch(f'addr add {outer}/24 dev {self.name}', f'addr add {outer6}/64 dev {self.name} nodad',
+              f'link set {self.name} up', f'route add {self.customers} via {inner}',
+              f'route add {self.customers6} via {inner6}', netns='inet')
         sysctl(f'net.ipv6.conf.{nic}.disable_ipv6', 1)
-        ip('link', 'set', nic, 'up')
-        ip('link', 'set', 'lan', 'up', netns=self.name)
+        batch(f'link set {nic} up')
         self.reset()
-
-    def reach_inet_in_ipv6(self):
-        inner, outer = f'fd00:255:{self.number}::1', f'fd00:255:{self.number}::2'
-        run('sysctl', '-q', '-w', 'net.ipv6.conf.all.forwarding=1', netns=self.name)
-        ip('addr', 'add', f'{inner}/64', 'dev', 'core', 'nodad', netns=self.name)
-        ip('addr', 'add', f'{outer}/64', 'dev', self.name, 'nodad', netns='inet')
-        ip('-6', 'route', 'add', 'default', 'via', outer, netns=self.name)
-        ip('-6', 'route', 'add', 'unreachable', self.customers6, netns=self.name)
-        ip('-6', 'route', 'add', self.customers6, 'via', inner, netns='inet')
 
     def reset(self):
         """As it is at the start of a test."""
@@ -304,14 +306,10 @@ class Provider(Namespace):
     def kill_all(self, *names):
         """Kills its processes of these names. Returns how many there were."""
         killed = 0
-        for pid in ip('netns', 'pids', self.name).split():
-            try:
-                with open(f'/proc/{pid}/comm') as f:
-                    if f.read().strip() in names:
-                        os.kill(int(pid), signal.SIGKILL)
-                        killed += 1
-            except (FileNotFoundError, ProcessLookupError):
-                pass
+        for pid in pids(self.name, *names):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+                killed += 1
         return killed
 
     def address(self, n):
@@ -479,13 +477,11 @@ class World:
     def __init__(self, folder):
         self.folder = str(folder)
         self.inet = Namespace('inet')
-        ip('addr', 'add', f'{SERVER}/32', 'dev', 'lo', netns='inet')
-        ip('route', 'add', 'local', '198.18.0.0/16', 'dev', 'lo', netns='inet')
         run('sysctl', '-q', '-w', 'net.ipv4.ip_forward=1', 'net.ipv4.conf.all.rp_filter=0',
-            'net.ipv4.conf.default.rp_filter=0', netns='inet')
-        ip('addr', 'add', f'{SERVER6}/128', 'dev', 'lo', 'nodad', netns='inet')
-        ip('-6', 'route', 'add', 'local', '2001:db8:ffff::/48', 'dev', 'lo', netns='inet')
-        run('sysctl', '-q', '-w', 'net.ipv6.conf.all.forwarding=1', netns='inet')
+            'net.ipv4.conf.default.rp_filter=0', 'net.ipv6.conf.all.forwarding=1', netns='inet')
+        batch(f'addr add {SERVER}/32 dev lo', f'addr add {SERVER6}/128 dev lo nodad',
+              'route add local 198.18.0.0/16 dev lo',
+              'route add local 2001:db8:ffff::/48 dev lo', netns='inet')
         self.hooks = []
         for event, script in ('up', SESSION_UP), ('down', SESSION_DOWN):
             self.hooks.append(f'/etc/ppp/ipv6-{event}.d/lab')
@@ -554,10 +550,8 @@ class Lab:
         dropped, so that what is lost was lost by routing.
         """
         ip('link', 'set', 'dev', link.name, 'txqueuelen', '10000')
-        for provider in self.providers:
-            if provider.name == link.name:
-                ip('link', 'set', 'dev', f'c-{link.name}', 'txqueuelen', '10000',
-                   netns=provider.name)
+        if os.path.exists(f'/run/netns/{link.name}'):
+            ip('link', 'set', 'dev', f'c-{link.name}', 'txqueuelen', '10000', netns=link.name)
 
     def send(self, *args, netns=None, to=SERVER, port=4000):
         """Sends test packets to the end. Returns what packets.c says of it."""
@@ -574,12 +568,10 @@ class Lab:
     def lan(self, name='lan', prefix='192.168.7'):
         """A host on a LAN behind this one, and this one its router with NAT."""
         made = self.namespace(name)
-        ip('link', 'add', f'eth-{name}', 'type', 'veth', 'peer', 'name', 'eth0', 'netns', name)
-        ip('addr', 'add', f'{prefix}.1/24', 'dev', f'eth-{name}')
-        ip('link', 'set', f'eth-{name}', 'up')
-        ip('addr', 'add', f'{prefix}.2/24', 'dev', 'eth0', netns=name)
-        ip('link', 'set', 'eth0', 'up', netns=name)
-        ip('route', 'add', 'default', 'via', f'{prefix}.1', netns=name)
+        batch(f'link add eth-{name} type veth peer name eth0 netns {name}',
+              f'addr add {prefix}.1/24 dev eth-{name}', f'link set eth-{name} up')
+        batch(f'addr add {prefix}.2/24 dev eth0', 'link set eth0 up',
+              f'route add default via {prefix}.1', netns=name)
         sysctl('net.ipv4.ip_forward', 1)
         return made
 
@@ -625,27 +617,49 @@ def finish(process):
     return json.loads(out)
 
 
+def batch(*commands, family=None, netns=None, check=True):
+    """Several commands of ip by one process, since starting one takes longer than what it does.
+
+    Returns the lines of them all, one for each object.
+    """
+    options = [*(['-n', netns] if netns else []), *([family] if family else []),
+               *([] if check else ['-force'])]
+    return run('ip', *options, '-o', '-batch', '-', check=check,
+               stdin='\n'.join(commands) + '\n').splitlines()
+
+
 def flush_ours():
     """What a test left behind of ours must not reach the next one."""
-    for family in '-4', '-6':
-        run('ip', family, 'rule', 'flush', 'protocol', '77', check=False)
-        run('ip', family, 'route', 'flush', 'table', 'all', 'proto', '77', check=False)
-    # ip spares this one: older kernels have one of the kind in every table.
-    run('ip', '-6', 'route', 'del', 'unreachable', 'default', 'table', '77000', 'metric',
-        '4294967295', 'proto', '77', check=False)
-    run('ip', 'nexthop', 'flush', 'proto', '77', check=False)
+    # The last one ip spares when it flushes: older kernels have one of the kind in every table.
+    for family, *more in ('-4',), ('-6', 'route del unreachable default table 77000 metric '
+                                   '4294967295 proto 77'):
+        batch('rule flush protocol 77', 'route flush table all proto 77', *more, family=family,
+              check=False)
+    ip('nexthop', 'flush', 'proto', '77', check=False)
     shutil.rmtree('/run/multihome', ignore_errors=True)
+
+
+def is_ours(line):
+    return 'proto 77' in line or 'proto multihome' in line
+
+
+def is_rule(line):
+    return re.match(r'\d+:\t', line) is not None
+
+
+def is_nexthop(line):
+    return line.startswith('id ')
 
 
 def ours(family='-4'):
     """Every kernel object of ours, a line each, without what differs from run to run."""
     lines = []
-    for line in ip(family, 'rule', 'show').splitlines():
-        if 'proto 77' in line or 'proto multihome' in line:
-            lines.append('rule ' + re.sub(r'\s+', ' ', line.replace(' proto multihome', '')
-                                          .replace(' proto 77', '')).strip())
-    for line in ip(family, '-o', 'route', 'show', 'table', 'all', 'proto', '77').splitlines():
-        lines.append('route ' + re.sub(r'\s*\\.*', '', line).strip())
+    for line in batch('rule show', 'route show table all proto 77', family=family):
+        if not is_rule(line):
+            lines.append('route ' + re.sub(r'\s*\\.*', '', line).strip())
+        elif is_ours(line):
+            lines.append('rule ' + re.sub(r'\s+', ' ', re.sub(r' proto (multihome|77)', '',
+                                                             line)).strip())
     for line in ip('nexthop', 'show', 'proto', '77').splitlines():
         lines.append('nexthop ' + re.sub(r' scope \w+| proto (multihome|77)', '', line).strip())
     return lines
@@ -653,17 +667,14 @@ def ours(family='-4'):
 
 def foreign():
     """Everything in the kernel's routing that is not ours: it must never change."""
-    def strangers(*args):
-        return [line for line in ip(*args).splitlines()
-                if 'proto 77' not in line and 'proto multihome' not in line]
-    dump = {'rules': strangers('rule', 'show'), 'rules6': strangers('-6', 'rule', 'show'),
-            'nexthops': strangers('nexthop', 'show')}
-    routes = []
-    for line in ip('-o', 'route', 'show', 'table', 'all').splitlines():
-        if 'proto 77' not in line and 'proto multihome' not in line:
-            routes.append(line)
-    dump['routes'] = sorted(routes)
-    return dump
+    lines = [line for line in batch('rule show', 'route show table all', 'nexthop show')
+             if not is_ours(line)]
+    return {
+        'rules': [line for line in lines if is_rule(line)],
+        'rules6': [line for line in batch('rule show', family='-6') if not is_ours(line)],
+        'nexthops': [line for line in lines if is_nexthop(line)],
+        'routes': sorted(line for line in lines if not is_rule(line) and not is_nexthop(line)),
+    }
 
 
 def assert_unchanged(before, seconds=10):

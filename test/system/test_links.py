@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from lab import (group_members, ip, ip_json, ours, pppd_version, run, sysctl, until, SERVER,
+from lab import (group_members, ip, ip_json, ours, pids, pppd_version, run, sysctl, until, SERVER,
                  PPPD_25)
 
 
@@ -87,11 +87,10 @@ def test_new_connections_find_a_way_by_either(lab):
 
 def peer_pid(link):
     """The provider's pppd of a pty link."""
-    for pid in ip('netns', 'pids', link.name).split():
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # a script that has ended
-            with open(f'/proc/{pid}/cmdline') as f:
-                if f'ifname\0c-{link.name}' in f.read():
-                    return int(pid)
+    for pid in pids(link.name, 'pppd'):
+        with open(f'/proc/{pid}/cmdline') as f:
+            if f'ifname\0c-{link.name}' in f.read():
+                return pid
     raise AssertionError('no peer')
 
 
@@ -200,11 +199,9 @@ def test_padt_ends_a_pppoe_session(lab):
     """The provider ends the session below PPP, as when its concentrator restarts."""
     one, two = two_links(lab, kind='pppoe')
     provider = lab.providers[0]
-    for pid in ip('netns', 'pids', 'isp1').split():
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # ended with its parent
-            with open(f'/proc/{pid}/comm') as f:
-                if f.read().strip() in ('pppd', 'pppoe', 'pppoe-server'):
-                    os.kill(int(pid), signal.SIGTERM)
+    for pid in pids('isp1', 'pppd', 'pppoe', 'pppoe-server'):
+        with contextlib.suppress(ProcessLookupError):  # ended with its parent
+            os.kill(pid, signal.SIGTERM)
     provider.server.wait(60)
     until('pppd has ended', lambda: one.process.poll() is not None)
     assert ours() == sole_state(two, 2, two.local(), 2)
