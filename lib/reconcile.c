@@ -15,10 +15,14 @@
 /* Enough for a refused nexthop and a vanished interface in one event. */
 #define ROUNDS 5
 
-/* A change that was refused, to be neither tried nor told again in the same run. */
+/*
+ * A change that was refused, to be neither tried nor told again in the same run.
+ * @nhid: the nexthop object that a route points to; 0: none
+ */
 struct refusal {
 	char sign;
 	char *text;
+	uint32_t nhid;
 	struct mh_result result;
 };
 
@@ -31,6 +35,7 @@ struct run {
 	struct mh_refused refused;
 	struct refusal *refusals;
 	size_t n_refusals;
+	bool again; /* what was refused may go well now */
 };
 
 static void run_clear(struct run *run)
@@ -79,7 +84,11 @@ static const struct refusal *find_refusal(const struct run *run, char sign, cons
 static int note_refusal(struct run *run, const struct mh_op *op, const char *text,
 			const struct mh_result *result)
 {
-	struct refusal refusal = { .sign = verb_sign(op->verb), .result = *result };
+	struct refusal refusal = {
+		.sign = verb_sign(op->verb),
+		.nhid = op->kind == MH_KIND_ROUTE ? op->route->nhid : 0,
+		.result = *result,
+	};
 	int r = 0;
 
 	if (op->kind == MH_KIND_NEXTHOP && !op->nexthop->n_members)
@@ -91,6 +100,24 @@ static int note_refusal(struct run *run, const struct mh_op *op, const char *tex
 	if (r < 0)
 		free(refusal.text);
 	return r;
+}
+
+/*
+ * What pointed to a nexthop object that was not there is tried again once that is: a group is
+ * refused as a whole for one member whose interface has gone. Return: was there any?
+ */
+static bool forget_refusals(struct run *run, uint32_t nhid)
+{
+	size_t kept = 0, n = run->n_refusals;
+
+	for (size_t i = 0; i < n; i++) {
+		if (run->refusals[i].nhid == nhid)
+			free(run->refusals[i].text);
+		else
+			run->refusals[kept++] = run->refusals[i];
+	}
+	run->n_refusals = kept;
+	return kept < n;
 }
 
 static const struct mh_link *link_of_table(const struct run *run, uint32_t table)
@@ -163,7 +190,8 @@ static int report_refusal(struct run *run, const struct mh_op *op, const struct 
 			"table %u has a route that is not ours in place of \"%s\": "
 			"packets that belong to the link follow that one",
 			op->route->table, refusal->text);
-	return mh_report_problem(run->report, MH_PROBLEM_REFUSED, ifname, NULL,
+	return mh_report_problem(run->report, MH_PROBLEM_REFUSED, ifname,
+				 "when the cause is gone, run \"multihome reconcile\"",
 				 "the kernel refused %c \"%s\": %s%s%s: %s", refusal->sign,
 				 refusal->text, strerror(-result->error), *result->text ? ": " : "",
 				 result->text, consequence(op));
@@ -207,6 +235,8 @@ static int take_results(struct run *run, const struct mh_diff *diff,
 			return -ENOMEM;
 		if (failed)
 			r = note_refusal(run, op, text, &results[i]);
+		else if (op->kind == MH_KIND_NEXTHOP)
+			run->again |= forget_refusals(run, op->nexthop->id);
 		if (!r)
 			r = mh_report_change(run->report, verb_sign(op->verb), text,
 					     failed ? results[i].error : 0);
@@ -287,6 +317,7 @@ static int round_once(struct run *run, unsigned int flags, bool last)
 		return r;
 	if (!diff.n && !run->n_refusals)
 		return 1;
+	run->again = false;
 	if (!diff.n || last) {
 		mh_diff_clear(&diff);
 		r = mh_diff(*run->snapshot, plan, &diff);
@@ -296,7 +327,7 @@ static int round_once(struct run *run, unsigned int flags, bool last)
 	}
 	r = apply(run, &diff, true);
 	/* A refusal needs a last round also where all else went well: it is told only then. */
-	return r < 0 ? r : !run->n_refusals;
+	return r < 0 ? r : !run->n_refusals && !run->again;
 }
 
 static int move_problems(struct run *run)

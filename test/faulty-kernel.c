@@ -54,6 +54,10 @@ static int faulty_apply(struct mh_kernel *kernel, const struct mh_op *ops, size_
 
 		if (has_stopped(fault))
 			return -ECANCELED;
+		if (fault->meanwhile_at == fault->n_ops + 1) {
+			fault->meanwhile_at = 0;
+			fault->meanwhile(fault->meanwhile_arg);
+		}
 		if (fault->refuse_at == fault->n_ops + 1) {
 			results[done] = (struct mh_result){ .error = fault->refuse_error };
 			snprintf(results[done].text, sizeof(results[done].text), "the test's will");
@@ -65,6 +69,8 @@ static int faulty_apply(struct mh_kernel *kernel, const struct mh_op *ops, size_
 		some = smaller(some, fault->stop_after - fault->n_ops);
 		if (fault->refuse_at > fault->n_ops)
 			some = smaller(some, fault->refuse_at - fault->n_ops - 1);
+		if (fault->meanwhile_at > fault->n_ops)
+			some = smaller(some, fault->meanwhile_at - fault->n_ops - 1);
 		r = f->inner->ops->apply(f->inner, &ops[done], some, &results[done]);
 		if (r < 0)
 			return r;
@@ -93,6 +99,7 @@ void mh_fault_none(struct mh_fault *fault)
 {
 	fault->stop_after = SIZE_MAX;
 	fault->refuse_at = 0;
+	fault->meanwhile_at = 0;
 	fault->refused = false;
 	fault->n_ops = 0;
 }

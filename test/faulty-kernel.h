@@ -15,6 +15,8 @@
  * @dead: the process has died, of another cause; NULL: lives
  * @refuse_at: this operation, counted from 1, is not carried out but refused; 0: none
  * @refuse_error: negative errno of that
+ * @meanwhile_at: before this operation, counted from 1, @meanwhile is called with @meanwhile_arg:
+ *   something else happens to the host; 0: none
  * @refused: the operation was reached
  * @n_ops: operations asked for since the count was last set to 0
  */
@@ -25,6 +27,9 @@ struct mh_fault {
 	const bool *dead;
 	size_t refuse_at;
 	int refuse_error;
+	size_t meanwhile_at;
+	void (*meanwhile)(void *arg);
+	void *meanwhile_arg;
 	bool refused;
 	size_t n_ops;
 };

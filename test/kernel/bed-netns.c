@@ -158,16 +158,21 @@ void mh_bed_add_tun(struct mh_bed *bed, const char *ifname)
 	struct netns *netns = bed->world;
 	struct ifreq request = { .ifr_flags = IFF_TUN | IFF_NO_PI };
 	int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+	size_t i = 0;
 
 	if (fd < 0) {
 		mh_bed_add_ether(bed, ifname);
 		return;
 	}
-	assert_true(netns->n_tuns < TUNS_MAX);
+	while (i < netns->n_tuns && netns->fds[i] >= 0)
+		i++;
+	assert_true(i < TUNS_MAX);
 	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", ifname);
 	assert_int_equal(ioctl(fd, TUNSETIFF, &request), 0);
-	snprintf(netns->names[netns->n_tuns], MH_IFNAME_SIZE, "%s", ifname);
-	netns->fds[netns->n_tuns++] = fd;
+	snprintf(netns->names[i], MH_IFNAME_SIZE, "%s", ifname);
+	netns->fds[i] = fd;
+	if (i == netns->n_tuns)
+		netns->n_tuns++;
 	ip("link set %s addrgenmode none", ifname);
 	ip("link set %s up", ifname);
 }

@@ -629,6 +629,45 @@ static void test_carrier(void **state)
 	mh_bed_assert_ours(bed, ISP1_AND_2);
 }
 
+static void lose_isp1(void *arg)
+{
+	mh_bed_del_iface(arg, "isp1");
+}
+
+/*
+ * Somebody has flushed all, and while it is put back an interface goes, before each operation in
+ * turn. What was refused because of it holds for it alone: the other links share all traffic.
+ */
+static void test_interface_goes_in_the_middle(void **state)
+{
+	struct mh_bed *bed = *state;
+	bool reached = true;
+	size_t at;
+
+	for (at = 1; reached; at++) {
+		mh_auto_link *isp1 = mh_bed_tun(bed, 1, MH_BED_BOTH);
+		mh_auto_link *isp2 = mh_bed_tun(bed, 2, MH_BED_BOTH);
+		mh_auto_link *isp3 = mh_bed_tun(bed, 3, MH_BED_BOTH);
+
+		mh_bed_up(bed, isp1);
+		mh_bed_up(bed, isp2);
+		mh_bed_up(bed, isp3);
+		assert_int_equal(mh_flush(bed->host, NULL), 0);
+		mh_fault_none(&bed->fault);
+		bed->fault.meanwhile_at = at;
+		bed->fault.meanwhile = lose_isp1;
+		bed->fault.meanwhile_arg = bed;
+		assert_int_equal(mh_reconcile(bed->host, 0, NULL), 0);
+		reached = !bed->fault.meanwhile_at;
+		mh_bed_assert_way(bed, NULL, reached ? "isp2 isp3" : "isp1 isp2 isp3");
+		mh_bed_assert_way(bed, "::", reached ? "isp2 isp3" : "isp1 isp2 isp3");
+		mh_bed_forget(bed);
+		mh_bed_del_iface(bed, "isp2");
+		mh_bed_del_iface(bed, "isp3");
+	}
+	assert_true(at > 20);
+}
+
 /* An interface is set down and up again: IPv4 keeps its address, so the link is itself again. */
 static void test_down_and_up(void **state)
 {
@@ -1603,6 +1642,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_deleted_under_us),
 	TEST(test_last_link_order),
 	TEST(test_carrier),
+	TEST(test_interface_goes_in_the_middle),
 	TEST(test_down_and_up),
 	TEST(test_same_gateway),
 	TEST(test_same_address),
