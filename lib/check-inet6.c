@@ -59,17 +59,19 @@ static bool has_source(const struct mh_link *link)
 static int check_accept_ra(struct mh_session *s, const struct mh_record *record)
 {
 	const struct mh_link *link = record->link;
+	char mend[MH_TEXT_SIZE];
 
 	if (!mh_part_is_up(record, MH_INET6) || has_address(s, link) || has_source(link) ||
 	    !setting(s, link->ifname, "forwarding", 0) ||
 	    setting(s, link->ifname, "accept_ra", 2) == 2)
 		return 0;
-	return mh_report_problem(
-		s->report, MH_PROBLEM_ACCEPT_RA, link->ifname,
-		"set net.ipv6.conf.IFACE.accept_ra to 2, give the link its "
-		"prefix by \"multihome source add\", or have no IPv6 on it (noipv6)",
-		"it has no IPv6 address, and the kernel takes none from router "
-		"advertisements: the interface forwards, and accept_ra is not 2");
+	snprintf(mend, sizeof(mend),
+		 "sysctl -w net/ipv6/conf/%s/accept_ra=2, give the link its prefix by \"multihome "
+		 "source add\", or have no IPv6 on it (noipv6)",
+		 link->ifname);
+	return mh_report_problem(s->report, MH_PROBLEM_ACCEPT_RA, link->ifname, mend,
+				 "it has no IPv6 address, and the kernel takes none from router "
+				 "advertisements: the interface forwards, and accept_ra is not 2");
 }
 
 static bool is_in(const struct mh_prefix *prefixes, size_t n, const struct mh_prefix *addr)

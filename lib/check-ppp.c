@@ -240,8 +240,9 @@ static int check_table(struct mh_session *s, const struct mh_tables *tables, str
 	if (!r)
 		return 0;
 	return mh_report_problem(s->report, MH_PROBLEM_UNKNOWN_TABLE, NULL,
-				 "give it a line \"NUMBER NAME\" in a file of "
-				 "/etc/iproute2/rt_tables.d that ends in .conf",
+				 r == -ERANGE ? "name another: 1 to 4294967295 but 253 to 255"
+					      : "give it a line \"NUMBER NAME\" in a file of "
+						"/etc/iproute2/rt_tables.d that ends in .conf",
 				 "%s names table %s, which %s: pppd does not start the link",
 				 peer->path, peer->table,
 				 r == -ERANGE ? "no link may have" : "is in no rt_tables");

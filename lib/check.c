@@ -7,6 +7,7 @@
  */
 
 #include <linux/rtnetlink.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -149,14 +150,17 @@ static int check_rp_filter(struct mh_session *s)
 		const struct mh_link *link = s->records.v[i].link;
 		const struct mh_iface *iface = iface_of(s, link);
 		bool keep = link->rp_filter == MH_RP_FILTER_KEEP;
+		char command[64];
 
 		if (!iface || !mh_prefix_is_set(&link->part[MH_INET].local) ||
 		    !mh_is_strict(iface, s->survey))
 			continue;
 		if (keep && (!iface->forwarding || is_in_first_default(s->survey, link->ifindex)))
 			continue;
+		snprintf(command, sizeof(command), "sysctl -w net/ipv4/conf/%s/rp_filter=2",
+			 link->ifname);
 		r = mh_report_problem(s->report, MH_PROBLEM_RP_FILTER, link->ifname,
-				      keep ? "set net.ipv4.conf.IFACE.rp_filter to 2"
+				      keep ? command
 					   : "run \"multihome reconcile\", and take rp_filter 1 "
 					     "out of sysctl.conf",
 				      "rp_filter is strict: packets that come in by the link are "

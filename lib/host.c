@@ -165,7 +165,8 @@ static int save_record(struct mh_session *s, const struct mh_record *record)
 
 	if (r < 0)
 		(void)mh_report_problem(s->report, MH_PROBLEM_RECORD_NOT_WRITTEN,
-					record->link->ifname, "make room in /run",
+					record->link->ifname,
+					"make the run directory writable, with room in it",
 					"its record cannot be written (%s): it gets neither table "
 					"nor share of the default route until it can",
 					strerror(-r));

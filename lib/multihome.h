@@ -299,8 +299,9 @@ int mh_link_down(struct mh_host *host, int ifindex, unsigned int families,
  * @weight: 0..MH_WEIGHT_MAX; 0 drains: new flows go elsewhere, those that its rules hold stay
  * @flags: MH_WEIGHT_*
  *
- * Holds until the link's owner describes it anew. Return: as above, or -EINVAL, or -EBUSY: no
- * other link would carry new traffic of a family; the report says which, nothing was changed.
+ * Holds until the link goes, or its owner describes it with another weight. Return: as above, or
+ * -EINVAL, or -EBUSY: no other link would carry new traffic of a family; the report says which,
+ * nothing was changed.
  */
 enum {
 	MH_WEIGHT_FORCE = 1 << 0, /* drain also the last link */

@@ -69,8 +69,10 @@ static int add_selector_rule(struct mh_planner *p, const struct mh_record *recor
 
 	if (af == -EINVAL)
 		return mh_report_problem(p->report, MH_PROBLEM_BAD_RECORD, record->link->ifname,
-					 NULL, "the rule \"%s\" cannot be installed: %s", text,
-					 error.message);
+					 "correct it, and bring the link up anew",
+					 "the rule \"%s\" cannot be installed: %s: packets that it "
+					 "selects do not take the link",
+					 text, error.message);
 	if (af < 0)
 		return af;
 	if (af && af != mh_family_af(family))

@@ -174,9 +174,9 @@ void mh_tell_down(const struct mh_link *link, const struct mh_report *report)
 static const char *cause_of(int r)
 {
 	if (r == -ETIMEDOUT)
-		return "another process kept /run/multihome/lock for too long";
+		return "another process kept /run/multihome/lock for too long (fuser names it)";
 	if (r == -EPERM)
-		return "no right to change routes (CAP_NET_ADMIN)";
+		return "no right to change routes (CAP_NET_ADMIN): start pppd as root";
 	if (r == -ENODEV)
 		return "the interface is gone";
 	if (r == -EADDRNOTAVAIL)

@@ -110,7 +110,7 @@ static int run_check(struct mh_context *ctx, int argc, char **argv)
 		mh_report_clear(&report);
 		return mh_finish(ctx, NULL, r, &report);
 	}
-	mh_show_problems(stdout, &report);
+	(void)mh_show_problems(stdout, &report, NULL);
 	if (!report.n_problems)
 		puts("nothing found");
 	return report.n_problems ? MH_EXIT_FAILED : MH_EXIT_DONE;

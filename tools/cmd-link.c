@@ -186,7 +186,7 @@ const struct mh_command mh_cmd_weight = {
 	.help = "  N          0 to 256; 0 drains: new flows go elsewhere, established ones stay\n"
 		"  --force    drain also the last link that carries traffic\n"
 		"\n"
-		"Holds until the link comes up anew.\n",
+		"Holds until the link goes, or is described with another weight.\n",
 	.run = run_weight,
 };
 

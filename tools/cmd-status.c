@@ -291,8 +291,7 @@ static int show(const struct mh_status *status, const char *only)
 	const struct mh_link_status *link = only ? find_link(status, only) : NULL;
 	int r;
 
-	mh_show_problems(stdout, &status->report);
-	if (status->report.n_problems)
+	if (mh_show_problems(stdout, &status->report, only))
 		putchar('\n');
 	r = show_links(status, only);
 	show_refused(status, only);

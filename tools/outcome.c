@@ -108,8 +108,16 @@ static void print_failure(const struct mh_context *ctx, const char *ifname, int 
 	else if (r == -EACCES || r == -EROFS || r == -ENOSPC || r == -EUCLEAN || r == -ENOTDIR)
 		fprintf(stderr, "multihome: %s%s%s: %s: nothing was changed\n", ifname, sep,
 			run_dir, strerror(-r));
+	else if (r == -EAGAIN)
+		fprintf(stderr,
+			"multihome: %s%srules and routes kept changing while they were read: "
+			"run \"multihome reconcile\"\n",
+			ifname, sep);
 	else
-		fprintf(stderr, "multihome: %s%s%s\n", ifname, sep, strerror(-r));
+		fprintf(stderr,
+			"multihome: %s%s%s: it may be on record and not in the kernel: run "
+			"\"multihome reconcile\"\n",
+			ifname, sep, strerror(-r));
 }
 
 int mh_finish(const struct mh_context *ctx, const char *ifname, int r,

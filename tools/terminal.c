@@ -169,15 +169,21 @@ void mh_bar(uint32_t share, char text[64])
 		at += (size_t)snprintf(text + at, 64 - at, "%s", utf8 ? "\u2588" : "#");
 }
 
-void mh_show_problems(FILE *file, const struct mh_report *report)
+size_t mh_show_problems(FILE *file, const struct mh_report *report, const char *only)
 {
+	size_t n = 0;
+
 	for (size_t i = 0; i < report->n_problems; i++) {
 		const struct mh_problem *problem = &report->problems[i];
 
+		if (only && *problem->ifname && strcmp(problem->ifname, only) != 0)
+			continue;
+		n++;
 		fprintf(file, "%s%s%s: %s%s%s\n", mh_style_on(file, MH_BAD),
 			mh_problem_name(problem->code), mh_style_off(file), problem->ifname,
 			*problem->ifname ? ": " : "", problem->text);
 		if (problem->mend)
 			fprintf(file, "    mend: %s\n", problem->mend);
 	}
+	return n;
 }

@@ -54,5 +54,10 @@ void mh_table_clear(struct mh_table *table);
 /* mh_bar() - @share of MH_SHARE_ALL as a bar of at most MH_BAR_WIDTH columns */
 void mh_bar(uint32_t share, char text[64]);
 
-/* mh_show_problems() - each with its mend below it */
-void mh_show_problems(FILE *file, const struct mh_report *report);
+/*
+ * mh_show_problems() - each with its mend below it
+ * @only: of links, those of this one alone; NULL: of all
+ *
+ * Return: how many there were.
+ */
+size_t mh_show_problems(FILE *file, const struct mh_report *report, const char *only);

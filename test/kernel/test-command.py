@@ -1270,7 +1270,7 @@ def test_check_accept_ra(two):
     wait_for_link_local("isp2")
     multihome("up isp2 --via 10.2.0.1 --via fe80::1 --weight 2")
     assert sysctl("net.ipv6.conf.isp2.accept_ra") == "1"
-    check_finds("accept-ra", "isp2", "accept_ra to 2", "noipv6")
+    check_finds("accept-ra", "isp2", "accept_ra=2", "noipv6")
     sysctl("net.ipv6.conf.isp2.accept_ra", 2)
     findings(0)
     sysctl("net.ipv6.conf.isp2.accept_ra", 1)
