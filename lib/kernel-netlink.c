@@ -99,11 +99,21 @@ enum dump_step {
 	DUMP_DONE,
 };
 
+/* The family stands first in the header of all messages that we ask for and get. */
+static uint8_t family_of(struct nlmsghdr *hdr)
+{
+	const struct rtgenmsg *msg = nlmsg_data(hdr);
+
+	return nlmsg_datalen(hdr) >= (int)sizeof(*msg) ? msg->rtgen_family : AF_UNSPEC;
+}
+
 /*
  * One datagram of a dump. Bytes that are no message are not passed over: what they stood for would
- * look as if it were gone. Return: an enum dump_step, or negative errno.
+ * look as if it were gone. What is of another family than was asked for is passed over: a kernel
+ * without IPv6 answers for all that it has (rtnetlink_rcv_msg() in net/core/rtnetlink.c).
+ * Return: an enum dump_step, or negative errno.
  */
-static int dump_datagram(struct netlink *nl, ssize_t n, mh_nl_parse_fn parse,
+static int dump_datagram(struct netlink *nl, ssize_t n, uint8_t family, mh_nl_parse_fn parse,
 			 struct mh_state *state, bool *interrupted)
 {
 	int left = (int)n, r;
@@ -122,6 +132,8 @@ static int dump_datagram(struct netlink *nl, ssize_t n, mh_nl_parse_fn parse,
 			r = nlmsg_datalen(hdr) >= (int)sizeof(int) ? *(int *)nlmsg_data(hdr) : 0;
 			return r < 0 ? r : DUMP_DONE;
 		}
+		if (family != AF_UNSPEC && family_of(hdr) != family)
+			continue;
 		r = parse(hdr, state);
 		if (r < 0)
 			return r;
@@ -133,6 +145,7 @@ static int dump_datagram(struct netlink *nl, ssize_t n, mh_nl_parse_fn parse,
 static int dump(struct netlink *nl, struct nl_msg *request, mh_nl_parse_fn parse,
 		struct mh_state *state)
 {
+	uint8_t family = family_of(nlmsg_hdr(request));
 	bool interrupted = false;
 	int r = send_bytes(nl, nlmsg_hdr(request), nlmsg_hdr(request)->nlmsg_len);
 
@@ -141,7 +154,7 @@ static int dump(struct netlink *nl, struct nl_msg *request, mh_nl_parse_fn parse
 	do {
 		ssize_t n = receive(nl);
 
-		r = n < 0 ? (int)n : dump_datagram(nl, n, parse, state, &interrupted);
+		r = n < 0 ? (int)n : dump_datagram(nl, n, family, parse, state, &interrupted);
 	} while (r == DUMP_MORE);
 	if (r < 0)
 		return r;
@@ -239,7 +252,7 @@ static int ask(struct netlink *nl, int type, const void *header, size_t size, in
 	n = receive(nl);
 	if (n < 0)
 		return (int)n;
-	r = dump_datagram(nl, n, parse, state, &interrupted);
+	r = dump_datagram(nl, n, AF_UNSPEC, parse, state, &interrupted);
 	return r < 0 ? r : 0;
 }
 

@@ -71,6 +71,7 @@ static const int refusals[] = { EPERM, EEXIST, ENOENT, ENOBUFS, ENODEV, EINTR };
  * @at: which request or answer, counted from 1; SIZE_MAX: each of them
  * @error: of a refusal, positive
  * @n_sent, @n_received: how many there have been
+ * @no_inet6: a dump of IPv6 is answered with what there is of all families
  */
 static struct {
 	bool watched;
@@ -79,6 +80,7 @@ static struct {
 	int error;
 	size_t n_sent;
 	size_t n_received;
+	bool no_inet6;
 } net;
 
 static bool is_of_request(enum fault fault)
@@ -100,6 +102,21 @@ ssize_t __real_recvfrom(int fd, void *buf, size_t size, int flags, struct sockad
 ssize_t __wrap_recvfrom(int fd, void *buf, size_t size, int flags, struct sockaddr *from,
 			socklen_t *from_size);
 
+/* As a kernel that was started with ipv6.disable=1. */
+static ssize_t ask_for_all(int fd, const void *buf, size_t size, int flags,
+			   const struct sockaddr *to, socklen_t to_size)
+{
+	uint8_t copy[512];
+	struct nlmsghdr *hdr = (struct nlmsghdr *)copy;
+
+	assert_true(size <= sizeof(copy));
+	memcpy(copy, buf, size);
+	if (hdr->nlmsg_type == RTM_GETROUTE && hdr->nlmsg_flags & NLM_F_DUMP &&
+	    *(uint8_t *)NLMSG_DATA(hdr) == AF_INET6)
+		*(uint8_t *)NLMSG_DATA(hdr) = AF_UNSPEC;
+	return __real_sendto(fd, copy, size, flags, to, to_size);
+}
+
 static int fails_with(int error)
 {
 	errno = error;
@@ -115,6 +132,8 @@ ssize_t __wrap_sendto(int fd, const void *buf, size_t size, int flags, const str
 			return fails_with(EINTR);
 		return fails_with(net.fault == SEND_NOT_ALLOWED ? EPERM : ENOBUFS);
 	}
+	if (net.no_inet6)
+		return ask_for_all(fd, buf, size, flags, to, to_size);
 	return __real_sendto(fd, buf, size, flags, to, to_size);
 }
 
@@ -342,11 +361,30 @@ static void test_changing_forever(void **state)
 		change_forever(&stage, event);
 }
 
+/* What comes of another family than was asked for is there once, not twice. */
+static void test_answer_of_all_families(void **state)
+{
+	struct mh_bed *bed = *state;
+	mh_auto_link *isp1 = mh_bed_tun(bed, 1, MH_BED_INET);
+	struct mh_status *before = NULL, *now = NULL;
+
+	mh_bed_up(bed, isp1);
+	assert_int_equal(mh_status(bed->host, &before), 0);
+	net.no_inet6 = true;
+	assert_int_equal(mh_status(bed->host, &now), 0);
+	assert_int_equal(now->n_defaults, before->n_defaults);
+	mh_status_free(before);
+	mh_status_free(now);
+	mh_bed_down(bed, isp1);
+	net.no_inet6 = false;
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, mh_bed_set_up, mh_bed_tear_down)
 
 static const struct CMUnitTest tests[] = {
 	TEST(test_each_message),
 	TEST(test_changing_forever),
+	TEST(test_answer_of_all_families),
 };
 
 int main(void)
