@@ -248,7 +248,7 @@ int mh_inspect(struct mh_session *s)
 	for (enum mh_family family = MH_INET; !r && family < MH_FAMILIES; family++)
 		r = find_preceding(s, family);
 	/* Without the lock, a difference may be an event that is going on. */
-	if (!r && s->lock_fd >= 0)
+	if (!r && s->steady)
 		r = find_differences(s, plan);
 	return r;
 }

@@ -14,6 +14,7 @@
  * All zero at first but for @lock_fd, -1, and @report, which is borrowed and may be NULL.
  * @known: of an event, the interfaces that it is about
  * @survey: set by mh_session_look() alone
+ * @steady: of such a look, records and snapshot are of one moment, not of the middle of an event
  * @root: put before the paths that mh_check() reads
  */
 struct mh_session {
@@ -25,6 +26,7 @@ struct mh_session {
 	struct mh_known known;
 	struct mh_state *snapshot;
 	struct mh_state *survey;
+	bool steady;
 	const char *root;
 };
 
@@ -43,8 +45,8 @@ int mh_session_begin_event(const struct mh_host *host, struct mh_session *s, int
 /*
  * mh_session_look() - begin an operation that changes nothing
  *
- * Holds the lock where it can be had soon, which takes privilege; else @s->lock_fd
- * stays -1, and what is seen may be half an event. Return: as above; no run directory is no error.
+ * Takes the lock for records and snapshot where it can be had soon, which takes privilege; the
+ * survey, which may be long, is made without it. Return: as above; no run directory is no error.
  */
 int mh_session_look(const struct mh_host *host, struct mh_session *s);
 
