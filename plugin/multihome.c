@@ -9,7 +9,9 @@
  */
 
 #include <errno.h>
+#ifdef __GLIBC__
 #include <malloc.h>
+#endif
 #include <net/if.h>
 #include <signal.h>
 #include <stdio.h>
@@ -175,9 +177,11 @@ static void settle(void *ctx)
 	p->failure = r;
 	if (r < 0 && retry_after(r))
 		mh_pppd_timer(settle, p, 1000 * retry_after(r));
+#ifdef __GLIBC__
 	/* An event beside many links takes more memory than pppd does for all the time until next.
 	 */
 	(void)malloc_trim(0);
+#endif
 }
 
 /* Now and then, while IPv6 is up: the kernel tells of addresses, but pppd does not. */

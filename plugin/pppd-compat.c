@@ -261,9 +261,14 @@ const char *mh_pppd_ifname(void)
 	return ppp_ifname();
 }
 
+/* All zero for a peer that has none: pppd's ipv6cp-noremote. */
 static void link_local(uint8_t address[16], const eui64_t *id)
 {
+	static const eui64_t none;
+
 	memset(address, 0, 16);
+	if (!memcmp(id, &none, sizeof(none)))
+		return;
 	address[0] = 0xfe;
 	address[1] = 0x80;
 	memcpy(address + 8, id, 8);
