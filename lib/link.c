@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "record.h"
 #include "selector.h"
 
 int mh_link_new(struct mh_link **ret)
@@ -36,11 +37,15 @@ struct mh_link *mh_link_free(struct mh_link *link)
 
 int mh_link_add_source(struct mh_link *link, const struct mh_prefix *prefix)
 {
+	if (link->n_sources >= MH_RECORD_LIST_MAX)
+		return -E2BIG;
 	return mh_append(link->sources, link->n_sources, *prefix);
 }
 
 int mh_link_add_route(struct mh_link *link, const struct mh_prefix *prefix)
 {
+	if (link->n_routes >= MH_RECORD_LIST_MAX)
+		return -E2BIG;
 	return mh_append(link->routes, link->n_routes, *prefix);
 }
 
@@ -60,11 +65,16 @@ static int add_rule_text(struct mh_link *link, const char *text)
 int mh_link_add_rule(struct mh_link *link, const char *selector,
 		     struct mh_selector_error *ret_error)
 {
+	char text[MH_SELECTOR_SIZE];
 	struct mh_selector sel;
 	uint32_t pref;
 	int r = mh_selector_parse(selector, &sel, &pref, ret_error);
 
-	return r < 0 ? r : add_rule_text(link, selector);
+	if (r >= 0)
+		r = mh_selector_settle(selector, text);
+	if (r >= 0 && link->n_rules >= MH_RECORD_LIST_MAX)
+		r = -E2BIG;
+	return r < 0 ? r : add_rule_text(link, text);
 }
 
 int mh_link_copy(const struct mh_link *link, struct mh_link **ret)

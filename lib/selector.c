@@ -583,3 +583,40 @@ int mh_selector_parse(const char *text, struct mh_selector *ret, uint32_t *ret_p
 		return AF_UNSPEC;
 	return parse.fits == FITS_INET ? AF_INET : AF_INET6;
 }
+
+/* Return: has the word been a user's name? @ret: the word, or his number. */
+static bool settle_word(const struct keyword *keyword, const char *word, char ret[MH_SELECTOR_SIZE])
+{
+	struct parse value = { .fits = FITS_BOTH };
+
+	snprintf(ret, MH_SELECTOR_SIZE, "%s", word);
+	if (!keyword || keyword->handle != parse_uidrange || parse_uidrange(&value, word))
+		return false;
+	if (isdigit((unsigned char)*word))
+		return false;
+	snprintf(ret, MH_SELECTOR_SIZE, "%u-%u", value.sel.uid_start, value.sel.uid_end);
+	return true;
+}
+
+int mh_selector_settle(const char *text, char ret[MH_SELECTOR_SIZE])
+{
+	struct parse parse = { .fits = FITS_BOTH };
+	const struct keyword *before = NULL;
+	char settled[MH_SELECTOR_SIZE] = "", word_now[MH_SELECTOR_SIZE];
+	bool any = false;
+	const char *word;
+	size_t n = 0;
+	int r = begin(&parse, text);
+
+	while (!r && (word = next_word(&parse))) {
+		any |= settle_word(before, word, word_now);
+		n += (size_t)snprintf(settled + n, sizeof(settled) - n, "%s%s", n ? " " : "",
+				      word_now);
+		if (n >= sizeof(settled))
+			return -E2BIG;
+		before = before && before->wanted ? NULL : find_keyword(word);
+	}
+	if (!r)
+		snprintf(ret, MH_SELECTOR_SIZE, "%s", any ? settled : text);
+	return r;
+}

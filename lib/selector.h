@@ -27,3 +27,11 @@
  */
 int mh_selector_parse(const char *text, struct mh_selector *ret, uint32_t *ret_pref,
 		      struct mh_selector_error *ret_error);
+
+/*
+ * mh_selector_settle() - the same text, with numbers in place of users' names
+ * @text: one that mh_selector_parse() accepts
+ *
+ * As it is where it has no name of a user. Return: 0, -EINVAL, or -E2BIG (too long with numbers).
+ */
+int mh_selector_settle(const char *text, char ret[MH_SELECTOR_SIZE]);

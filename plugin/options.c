@@ -149,6 +149,12 @@ static void clear_host_bits(const char *text, char ret[MH_PREFIX_TEXT_SIZE])
 	mh_prefix_format(&prefix, ret);
 }
 
+static int refuse_to_add(const struct value *value, int r)
+{
+	return refuse(value, r, "%s",
+		      r == -E2BIG ? "too many: 256 of the kind accepted" : strerror(-r));
+}
+
 static int set_prefix(const struct value *value,
 		      int (*add)(struct mh_link *link, const struct mh_prefix *prefix))
 {
@@ -170,7 +176,7 @@ static int set_prefix(const struct value *value,
 			      "accepted");
 	r = add(value->link, &prefix);
 	if (r < 0)
-		return refuse(value, r, "%s", strerror(-r));
+		return refuse_to_add(value, r);
 	return 0;
 }
 
@@ -180,9 +186,9 @@ static int set_rule(const struct value *value)
 	int r = mh_link_add_rule(value->link, value->text, &error);
 
 	/* The message begins with the word that is meant. */
-	if (r < 0)
-		return refuse(value, r, "%s", r == -EINVAL ? error.message : strerror(-r));
-	return 0;
+	if (r == -EINVAL)
+		return refuse(value, r, "%s", error.message);
+	return r < 0 ? refuse_to_add(value, r) : 0;
 }
 
 static int set_rp_filter(const struct value *value)

@@ -93,8 +93,11 @@ static int add_prefix(const struct mh_context *ctx, const char *name, const char
 
 	if (r)
 		return r;
-	if (add(link, &prefix) < 0) {
-		fprintf(stderr, "multihome: %s\n", strerror(ENOMEM));
+	r = add(link, &prefix);
+	if (r == -E2BIG)
+		return mh_usage(ctx, "%s%s: up to 256 of the kind accepted", name, value);
+	if (r < 0) {
+		fprintf(stderr, "multihome: %s\n", strerror(-r));
 		return MH_EXIT_FAILED;
 	}
 	return 0;
@@ -107,6 +110,8 @@ static int add_rule(const struct mh_context *ctx, struct mh_link *link, const ch
 
 	if (r == -EINVAL)
 		return mh_usage(ctx, "--rule \"%s\": %s", value, error.message);
+	if (r == -E2BIG)
+		return mh_usage(ctx, "--rule \"%s\": up to 256 of the kind accepted", value);
 	if (r < 0) {
 		fprintf(stderr, "multihome: %s\n", strerror(-r));
 		return MH_EXIT_FAILED;

@@ -45,6 +45,11 @@ static void fill_link(struct mh_link *link)
 	assert_int_equal(mh_link_add_route(link, &prefix), 0);
 	assert_int_equal(mh_link_add_rule(link, "ipproto tcp dport 25", NULL), 0);
 	assert_int_equal(mh_link_add_rule(link, "dprt 25", &error), -EINVAL);
+	/* A user is his number from then on; what has no user in it is as it was. */
+	assert_int_equal(mh_link_add_rule(link, "uidrange  root\tdport 25", NULL), 0);
+	assert_string_equal(link->rules[1], "uidrange 0-0 dport 25");
+	assert_int_equal(mh_link_add_rule(link, "uidrange  0-1\tdport 25", NULL), 0);
+	assert_string_equal(link->rules[2], "uidrange  0-1\tdport 25");
 	assert_int_equal(error.offset, 0);
 	assert_non_null(strstr(error.message, "dprt"));
 }
@@ -63,7 +68,7 @@ static void test_link(void **state)
 	assert_string_equal(copy->ifname, "isp1");
 	assert_int_equal(copy->n_sources, 1);
 	assert_int_equal(copy->n_routes, 1);
-	assert_int_equal(copy->n_rules, 1);
+	assert_int_equal(copy->n_rules, 3);
 	assert_string_equal(copy->rules[0], "ipproto tcp dport 25");
 	assert_null(mh_link_free(copy));
 	assert_null(mh_link_free(NULL));

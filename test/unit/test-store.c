@@ -733,12 +733,18 @@ static void test_list_bounds(void **state)
 		len = repeat(lines[i], MH_RECORD_LIST_MAX, text);
 		assert_int_equal(parse_exact(text, len, &record), 0);
 		assert_int_equal(mh_record_write(&record, text, &len), 0);
-		if (record.link->n_sources)
-			assert_int_equal(mh_link_add_source(record.link, &any), 0);
-		else if (record.link->n_routes)
-			assert_int_equal(mh_link_add_route(record.link, &any), 0);
-		else
+		if (record.link->n_sources) {
+			assert_int_equal(mh_link_add_source(record.link, &any), -E2BIG);
+			assert_int_equal(
+				mh_append(record.link->sources, record.link->n_sources, any), 0);
+		} else if (record.link->n_routes) {
+			assert_int_equal(mh_link_add_route(record.link, &any), -E2BIG);
+			assert_int_equal(mh_append(record.link->routes, record.link->n_routes, any),
+					 0);
+		} else {
+			assert_int_equal(mh_link_add_rule(record.link, "fwmark 1", NULL), -E2BIG);
 			add_rule_text(record.link, "fwmark 1");
+		}
 		assert_int_equal(mh_record_write(&record, text, &len), -E2BIG);
 		mh_link_free(record.link);
 	}
