@@ -62,7 +62,7 @@ def pids(netns, *names):
     there = os.stat(f'/run/netns/{netns}')
     found = []
     for pid in filter(str.isdigit, os.listdir('/proc')):
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
+        with contextlib.suppress(OSError):  # it has just ended
             if not os.path.samestat(os.stat(f'/proc/{pid}/ns/net'), there):
                 continue
             with open(f'/proc/{pid}/comm') as f:
