@@ -86,7 +86,7 @@ static int check_rule(struct mh_session *s, size_t i)
 	mh_rule_text(rule, text);
 	return mh_report_problem(
 		s->report, MH_PROBLEM_FOREIGN_RULE, NULL,
-		before_rules ? "have its owner give it a preference above 1500, such as "
+		before_rules ? "have its owner give it a preference above 1600, such as "
 			       "by Table = off and a rule of your own with wg-quick"
 			     : "remove that rule, if links are to share new traffic",
 		"\"%s\" is not ours and catches all packets before %s: %s", text,

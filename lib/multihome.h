@@ -40,7 +40,7 @@ extern "C" {
 #define MH_PREF_SOURCE 1200   /* from PREFIX: plus the number of host bits, longest prefix first */
 #define MH_PREF_REFUSE 1390   /* from PREFIX unreachable, for IPv6 prefixes whose link is gone */
 #define MH_PREF_ROUTE 1400    /* to PREFIX: as for sources */
-#define MH_PREF_HOST 1500     /* iif lo, for what this host sends by IPv6 without an address yet */
+#define MH_PREF_HOST 1600     /* iif lo, for what this host sends by IPv6 without an address yet */
 
 /* Longest text of mh_prefix_format() with its terminating zero. */
 #define MH_PREFIX_TEXT_SIZE 50
@@ -138,7 +138,11 @@ int mh_link_copy(const struct mh_link *link, struct mh_link **ret);
 /* mh_link_free() - frees @link and all it owns; NULL is fine. Return: NULL. */
 struct mh_link *mh_link_free(struct mh_link *link);
 
-/* mh_link_add_source(), mh_link_add_route() - append. Return: 0 or -ENOMEM. */
+/*
+ * mh_link_add_source(), mh_link_add_route() - append
+ *
+ * Return: 0, -E2BIG (there are 256 of the kind) or -ENOMEM.
+ */
 int mh_link_add_source(struct mh_link *link, const struct mh_prefix *prefix);
 int mh_link_add_route(struct mh_link *link, const struct mh_prefix *prefix);
 
@@ -147,7 +151,8 @@ int mh_link_add_route(struct mh_link *link, const struct mh_prefix *prefix);
  * @selector: what stands between "ip rule add" and "lookup TABLE"
  * @ret_error: optional; set on -EINVAL, valid until the next call with the same @selector
  *
- * Return: 0, -ENOMEM, or -EINVAL where @ret_error names the offending word.
+ * A user's name is kept as his number: events must not wait for a database of users. Return: 0,
+ * -E2BIG (there are 256), -ENOMEM, or -EINVAL where @ret_error names the offending word.
  */
 struct mh_selector_error {
 	size_t offset;	   /* of the offending word in the selector, bytes */

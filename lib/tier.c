@@ -83,6 +83,14 @@ static bool is_refused(const struct mh_planner *p, uint32_t id)
 	return false;
 }
 
+/* Linux before 6.12 takes no more than this in a group (nh_check_attr_group() in nexthop.c). */
+#define GROUP_WEIGHT_MAX 255
+
+static uint32_t smaller(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
+}
+
 static int add_members(struct mh_planner *p, const struct mh_share *share, struct mh_nexthop *group)
 {
 	int r = 0;
@@ -90,7 +98,7 @@ static int add_members(struct mh_planner *p, const struct mh_share *share, struc
 	for (unsigned int twin = 0; !r && twin < MH_NEXTHOP_TWINS; twin++) {
 		struct mh_member member = {
 			.id = mh_nexthop_id(share->record->slot, share->family, twin),
-			.weight = share->record->link->weight,
+			.weight = smaller(share->record->link->weight, GROUP_WEIGHT_MAX),
 		};
 
 		if (!is_refused(p, member.id))

@@ -217,6 +217,8 @@ static int check_group(const struct mh_fake *fake, const struct mh_nexthop *grou
 
 		if (!member || member->n_members)
 			return -EINVAL;
+		if (group->members[i].weight > 255) /* Linux before 6.12 */
+			return -EINVAL;
 		for (size_t j = 0; j < i; j++) {
 			if (group->members[j].id == group->members[i].id)
 				return -EINVAL;

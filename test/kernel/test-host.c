@@ -179,7 +179,7 @@ static void test_two_links_inet6(void **state)
 		     "-6 rule 1000: from all lookup main suppress_prefixlength 0\n"
 		     "-6 rule 1200: from 2001:db8:1::2 lookup 77001\n"
 		     "-6 rule 1200: from 2001:db8:92::2 lookup 77002\n"
-		     "-6 rule 1500: from all iif lo lookup 77000\n");
+		     "-6 rule 1600: from all iif lo lookup 77000\n");
 	mh_bed_assert_way(bed, "::", "isp1 isp2");
 	mh_bed_assert_way(bed, "2001:db8:1::2", "isp1");
 	mh_bed_assert_way(bed, "2001:db8:92::2", "isp2");
@@ -290,7 +290,7 @@ static void test_weights(void **state)
 	mh_bed_up(bed, isp1);
 	mh_bed_up(bed, isp2);
 	ours = mh_bed_ours(bed);
-	assert_non_null(strstr(ours, "group 77000011,8/77000012,8/77000021,256/77000022,256 type"));
+	assert_non_null(strstr(ours, "group 77000011,8/77000012,8/77000021,255/77000022,255 type"));
 	assert_settled(bed);
 	isp1->weight = 0;
 	mh_bed_up(bed, isp1);

@@ -404,7 +404,7 @@ def test_why_the_host_has_a_table_of_its_own(lab):
         link.tell(signal.SIGSTOP)
     rule = [line.split(':\t')[1] for line in ip('-6', 'rule').splitlines() if 'iif lo' in line]
     assert len(rule) == 1
-    ip('-6', 'rule', 'del', 'pref', '1500', 'iif', 'lo', 'lookup', '77000', 'protocol', '77')
+    ip('-6', 'rule', 'del', 'pref', '1600', 'iif', 'lo', 'lookup', '77000', 'protocol', '77')
     lab.send('-f', 1000, '-n', 1000, '-r', 2000, to=f'{MANY}1')
     seen, lost = counter.settle(), foreign6(lab)
     print(f'1,000 flows by the group alone: {lost} with a foreign source')

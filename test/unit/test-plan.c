@@ -127,7 +127,7 @@ static void test_point_to_point(void **state)
 			     "-6 rule 1200: from 2001:db8:1::2 lookup 77001\n"
 			     "rule 1000: from all lookup main suppress_prefixlength 0\n"
 			     "-6 rule 1000: from all lookup main suppress_prefixlength 0\n"
-			     "-6 rule 1500: from all iif lo lookup 77000\n");
+			     "-6 rule 1600: from all iif lo lookup 77000\n");
 }
 
 /* Preferences of sources and destinations: the longer the prefix, the earlier it is asked. */
@@ -280,7 +280,7 @@ static void test_tiers(void **state)
 	plan = mh_world_plan(fake, &records, NULL, NULL);
 	text = mh_state_lines(plan, true);
 	assert_non_null(strstr(text, "nexthop id 77900001 group "
-				     "77000021,8/77000022,8/77000041,256/77000042,256 type"));
+				     "77000021,8/77000022,8/77000041,255/77000042,255 type"));
 	assert_non_null(strstr(text, "nexthop id 77900002 group 77000011,1/77000012,1 type"));
 	assert_non_null(strstr(text, "route default nhid 77900001 table main\n"));
 	assert_non_null(strstr(text, "route default nhid 77900002 table main metric 100\n"));
