@@ -32,7 +32,7 @@ static void read_dump(struct netlink *nl, mh_nl_parse_fn parse, size_t n)
 
 	if (n >= NLMSG_HDRLEN)
 		nl->seq = ((struct nlmsghdr *)nl->buffer)->nlmsg_seq;
-	r = dump_datagram(nl, (ssize_t)n, parse, state, &interrupted);
+	r = dump_datagram(nl, (ssize_t)n, AF_UNSPEC, parse, state, &interrupted);
 	if (r > DUMP_DONE)
 		abort();
 	mh_state_sort(state);
