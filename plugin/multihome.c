@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "multihome.h"
 #include "options.h"
@@ -46,6 +47,7 @@
  * @down_due: the library is to be told that these families are gone: bits 1 << enum mh_family
  * @failure: negative errno of the last attempt, which the log has; 0: it went well
  * @told: what the log has
+ * @caller: pppd's real user
  * @busy: the library is at work, so a signal must keep away from it
  * @crashed: pppd is dying of a signal, inside its handler
  */
@@ -60,6 +62,7 @@ struct plugin {
 	unsigned int down_due;
 	int failure;
 	struct mh_told told;
+	uid_t caller;
 	volatile sig_atomic_t busy;
 	volatile sig_atomic_t crashed;
 };
@@ -101,16 +104,37 @@ static unsigned int retry_after(int r)
 	return RETRY_OTHER;
 }
 
+/*
+ * Who may run pppd, which is setuid, may also stop it, for kill(2) asks for the real user, too.
+ * With it in the middle of an event all others would wait for the lock: so long the real user is
+ * root.
+ */
+static void begin_event(struct plugin *p)
+{
+	p->caller = getuid();
+	if (p->caller && !geteuid())
+		(void)!setreuid(0, (uid_t)-1);
+	p->busy = 1;
+}
+
+static void end_event(struct plugin *p)
+{
+	p->busy = 0;
+	if (p->caller && !getuid() && setreuid(p->caller, (uid_t)-1) < 0)
+		mh_pppd_log(MH_PPPD_ERROR, "multihome: pppd's real user stays root: %s",
+			    strerror(errno));
+}
+
 static int apply(struct plugin *p, bool up, struct mh_report *report)
 {
 	int r;
 
-	p->busy = 1;
+	begin_event(p);
 	if (up)
 		r = mh_link_up(p->host, p->link, report);
 	else
 		r = mh_link_down(p->host, p->link->ifindex, p->down_due, report);
-	p->busy = 0;
+	end_event(p);
 	return r;
 }
 
@@ -142,9 +166,9 @@ static int follow(struct plugin *p)
 	mh_cleanup(mh_report_clear) struct mh_report report = MH_REPORT_INIT;
 	int r;
 
-	p->busy = 1;
+	begin_event(p);
 	r = mh_reconcile(p->host, 0, &report);
-	p->busy = 0;
+	end_event(p);
 	mh_tell_changes(r < 0 ? MH_PPPD_DEBUG : MH_PPPD_INFO, &report);
 	mh_tell_problems(&p->told, p->link, &report, r);
 	if (r < 0 && r != p->failure)

@@ -5,6 +5,7 @@ With the distribution's own setuid pppd. Whatever the user tries, by command lin
 environment, either pppd refuses or the link is as root's peers file says.
 """
 
+import fcntl
 import os
 import pwd
 import signal
@@ -113,6 +114,43 @@ def test_a_member_of_dip_brings_the_link_up(link, as_user):
     wait_up(process, log)
     as_root_says(link)
     process.send_signal(signal.SIGTERM)
+    assert process.wait(60) == 5
+    assert ours() == []
+
+
+def real_user(pid):
+    for line in read(f'/proc/{pid}/status').splitlines():
+        if line.startswith('Uid:'):
+            return int(line.split()[1])
+
+
+def may_signal(uid, pid, number):
+    """That user sends a signal. Has it been allowed?"""
+    child = os.fork()
+    if not child:
+        os.setresuid(uid, uid, uid)
+        try:
+            os.kill(pid, number)
+        except PermissionError:
+            os._exit(1)
+        os._exit(0)
+    return os.waitpid(child, 0)[1] == 0
+
+
+def test_who_called_pppd_cannot_stop_it_in_an_event(link, as_user, caller):
+    """Nobody else would get the lock. Outside of events it is his to stop, as any pppd is."""
+    his = pwd.getpwnam(caller).pw_uid
+    os.makedirs('/run/multihome/links')
+    with open('/run/multihome/lock', 'w') as lock:
+        os.chmod('/run/multihome/lock', 0o600)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        process, log = as_user()
+        until('pppd is in an event', lambda: os.path.exists('/sys/class/net/isp1') and
+              real_user(process.pid) == 0)
+        assert not may_signal(his, process.pid, signal.SIGSTOP)
+    wait_up(process, log)
+    until('it is over', lambda: real_user(process.pid) == his)
+    assert may_signal(his, process.pid, signal.SIGTERM)
     assert process.wait(60) == 5
     assert ours() == []
 
