@@ -159,14 +159,16 @@ static int settle(struct mh_session *s, struct mh_record *record)
 	return mh_record_settle(record, &s->records, s->snapshot, table_is_named, &tables);
 }
 
-static int save_record(struct mh_session *s, const struct mh_record *record)
+static int save_record(const struct mh_host *host, struct mh_session *s,
+		       const struct mh_record *record)
 {
+	char mend[MH_TEXT_SIZE];
 	int r = mh_store_save(s->store, record);
 
+	snprintf(mend, sizeof(mend), "make %s writable, with room in it", host->run_dir);
 	if (r < 0)
 		(void)mh_report_problem(s->report, MH_PROBLEM_RECORD_NOT_WRITTEN,
-					record->link->ifname,
-					"make the run directory writable, with room in it",
+					record->link->ifname, mend,
 					"its record cannot be written (%s): it gets neither table "
 					"nor share of the default route until it can",
 					strerror(-r));
@@ -180,7 +182,7 @@ static struct mh_record *find_lost(struct mh_session *s, const char *ifname)
 	return record && mh_record_is_lost(record) ? record : NULL;
 }
 
-static int put_record(struct mh_session *s, const struct mh_link *link)
+static int put_record(const struct mh_host *host, struct mh_session *s, const struct mh_link *link)
 {
 	struct mh_record *old = mh_session_find(s, link->ifindex), record = { 0 };
 	int r;
@@ -195,7 +197,7 @@ static int put_record(struct mh_session *s, const struct mh_link *link)
 	if (!r)
 		r = settle(s, &record);
 	if (!r)
-		r = save_record(s, &record);
+		r = save_record(host, s, &record);
 	if (!r)
 		r = mh_append(s->records.v, s->records.n, record);
 	if (r < 0) {
@@ -216,7 +218,7 @@ int mh_link_up(struct mh_host *host, const struct mh_link *link, struct mh_repor
 	if (r < 0)
 		return r;
 	mh_session_forget_stale(&s, false);
-	r = put_record(&s, link);
+	r = put_record(host, &s, link);
 	return r ? r : mh_session_reconcile(&s, 0);
 }
 
