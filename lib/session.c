@@ -98,8 +98,7 @@ int mh_session_look(const struct mh_host *host, struct mh_session *s)
 		r = host->open_kernel(host->open_kernel_arg, &s->kernel);
 	if (!r)
 		r = s->kernel->ops->snapshot(s->kernel, &s->snapshot);
-	/* Records and snapshot are of one moment; an event need not wait for what else is looked
-	 * at. */
+	/* Records and snapshot are of one moment; no event has to wait for the rest. */
 	s->steady = s->lock_fd >= 0;
 	mh_lock_releasep(&s->lock_fd);
 	s->lock_fd = -1;
