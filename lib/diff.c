@@ -339,14 +339,18 @@ static int build(struct differ *d, const struct mh_rule_changes *changes)
 
 /* join */
 
-static size_t count_siblings(const struct mh_state *state, const struct mh_route *route)
+static bool are_siblings(const struct mh_route *a, const struct mh_route *b)
 {
-	size_t n = 0;
+	return is_sibling(a) && is_sibling(b) && !mh_route_compare_key(a, b);
+}
 
-	for (size_t i = 0; i < state->n_routes; i++)
-		n += is_sibling(&state->routes[i]) &&
-		     !mh_route_compare_key(&state->routes[i], route);
-	return n;
+/* Siblings stand beside one another. */
+static bool is_alone(const struct mh_state *state, size_t i)
+{
+	const struct mh_route *routes = state->routes;
+
+	return !(i && are_siblings(&routes[i - 1], &routes[i])) &&
+	       !(i + 1 < state->n_routes && are_siblings(&routes[i], &routes[i + 1]));
 }
 
 static int add_siblings(struct differ *d)
@@ -370,18 +374,15 @@ static int add_siblings(struct differ *d)
  */
 static int weigh_siblings(struct differ *d)
 {
-	bool alone = false;
 	int r = 0;
 
 	for (size_t i = 0; !r && i < d->plan->n_routes; i++) {
 		const struct mh_route *wanted = &d->plan->routes[i], *there;
 
-		if (!is_sibling(wanted))
+		if (!is_sibling(wanted) || is_alone(d->plan, i))
 			continue;
-		if (!i || mh_route_compare_key(&d->plan->routes[i - 1], wanted))
-			alone = count_siblings(d->plan, wanted) == 1;
 		there = find_route(d->snapshot, wanted, mh_route_compare);
-		if (alone || !there || there->weight == wanted->weight ||
+		if (!there || there->weight == wanted->weight ||
 		    (!there->weight && !wanted->weight_changed))
 			continue;
 		r = op_route(d, MH_DELETE, there);

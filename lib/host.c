@@ -165,13 +165,14 @@ static int save_record(const struct mh_host *host, struct mh_session *s,
 	char mend[MH_TEXT_SIZE];
 	int r = mh_store_save(s->store, record);
 
+	if (r >= 0)
+		return r;
 	snprintf(mend, sizeof(mend), "make %s writable, with room in it", host->run_dir);
-	if (r < 0)
-		(void)mh_report_problem(s->report, MH_PROBLEM_RECORD_NOT_WRITTEN,
-					record->link->ifname, mend,
-					"its record cannot be written (%s): it gets neither table "
-					"nor share of the default route until it can",
-					strerror(-r));
+	(void)mh_report_problem(s->report, MH_PROBLEM_RECORD_NOT_WRITTEN, record->link->ifname,
+				mend,
+				"its record cannot be written (%s): it gets neither table nor "
+				"share of the default route until it can",
+				strerror(-r));
 	return r;
 }
 

@@ -100,8 +100,7 @@ int mh_session_look(const struct mh_host *host, struct mh_session *s)
 		r = s->kernel->ops->snapshot(s->kernel, &s->snapshot);
 	/* Records and snapshot are of one moment; no event has to wait for the rest. */
 	s->steady = s->lock_fd >= 0;
-	mh_lock_releasep(&s->lock_fd);
-	s->lock_fd = -1;
+	s->lock_fd = mh_lock_release(s->lock_fd);
 	return r ? r : s->kernel->ops->survey(s->kernel, &s->survey);
 }
 
