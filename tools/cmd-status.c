@@ -207,7 +207,7 @@ static int show_links(const struct mh_status *status, const char *only)
 	int r = add_header(&table);
 
 	for (size_t i = 0; !r && i < status->n_links; i++) {
-		if (!only || !strcmp(only, status->links[i].link->ifname))
+		if (mh_is_meant(status->links[i].link->ifname, only))
 			r = add_link(&table, &status->links[i]);
 	}
 	if (r) {
@@ -229,7 +229,7 @@ static void show_refused(const struct mh_status *status, const char *only)
 	for (size_t i = 0; i < status->n_links; i++) {
 		const struct mh_link_status *link = &status->links[i];
 
-		if (!link->n_refused || (only && strcmp(only, link->link->ifname) != 0))
+		if (!link->n_refused || !mh_is_meant(link->link->ifname, only))
 			continue;
 		if (!any)
 			putchar('\n');

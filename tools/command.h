@@ -102,7 +102,14 @@ static inline void mh_status_freep(struct mh_status **status)
 	mh_status_free(*status);
 }
 
-/* mh_print_problems() - to stderr, one line each; those in @skip's place are left out */
+/*
+ * mh_is_meant() - is what concerns @ifname to be shown?
+ * @ifname: empty: the host as a whole, which is always meant
+ * @only: the one link that was asked about; NULL: all
+ */
+bool mh_is_meant(const char *ifname, const char *only);
+
+/* mh_print_problems() - to stderr, one line each */
 void mh_print_problems(const struct mh_report *report);
 
 /*

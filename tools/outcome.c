@@ -59,6 +59,11 @@ void mh_print_refused(FILE *file, const struct mh_link_status *status)
 		status->link->ifname);
 }
 
+bool mh_is_meant(const char *ifname, const char *only)
+{
+	return !only || !*ifname || !strcmp(ifname, only);
+}
+
 void mh_print_problems(const struct mh_report *report)
 {
 	for (size_t i = 0; i < report->n_problems; i++) {

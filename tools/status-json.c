@@ -5,7 +5,6 @@
 
 #include <json-c/json.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "command.h"
 #include "status-json.h"
@@ -184,15 +183,10 @@ static struct json_object *problem_object(struct writer *w, const struct mh_prob
 	return object;
 }
 
-static bool is_meant(const char *ifname, const char *only)
-{
-	return !only || !*ifname || !strcmp(ifname, only);
-}
-
 static bool is_in(const struct mh_default *one, const char *only)
 {
 	for (size_t i = 0; i < one->n_links; i++) {
-		if (is_meant(one->links[i].ifname, only))
+		if (mh_is_meant(one->links[i].ifname, only))
 			return true;
 	}
 	return false;
@@ -205,7 +199,7 @@ static struct json_object *status_object(struct writer *w, const struct mh_statu
 	struct json_object *defaults = json_object_new_array(), *problems = json_object_new_array();
 
 	for (size_t i = 0; i < status->n_links; i++) {
-		if (is_meant(status->links[i].link->ifname, only))
+		if (mh_is_meant(status->links[i].link->ifname, only))
 			append(w, links, link_object(w, &status->links[i]));
 	}
 	for (size_t i = 0; i < status->n_defaults; i++) {
@@ -213,7 +207,7 @@ static struct json_object *status_object(struct writer *w, const struct mh_statu
 			append(w, defaults, default_object(w, &status->defaults[i]));
 	}
 	for (size_t i = 0; i < status->report.n_problems; i++) {
-		if (is_meant(status->report.problems[i].ifname, only))
+		if (mh_is_meant(status->report.problems[i].ifname, only))
 			append(w, problems, problem_object(w, &status->report.problems[i]));
 	}
 	put(w, object, "links", links);

@@ -176,7 +176,7 @@ size_t mh_show_problems(FILE *file, const struct mh_report *report, const char *
 	for (size_t i = 0; i < report->n_problems; i++) {
 		const struct mh_problem *problem = &report->problems[i];
 
-		if (only && *problem->ifname && strcmp(problem->ifname, only) != 0)
+		if (!mh_is_meant(problem->ifname, only))
 			continue;
 		n++;
 		fprintf(file, "%s%s%s: %s%s%s\n", mh_style_on(file, MH_BAD),
