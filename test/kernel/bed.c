@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,6 +15,7 @@
 #include <cmocka.h>
 
 #include "../fake-kernel.h"
+#include "../remove-tree.h"
 #include "bed.h"
 
 static bool can_mount;
@@ -73,14 +73,6 @@ int mh_bed_skip(int r)
 	return 0;
 }
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st;
-	(void)type;
-	(void)ftw;
-	return remove(path);
-}
-
 int mh_bed_set_up(void **state)
 {
 	struct mh_bed *bed = calloc(1, sizeof(*bed));
@@ -110,7 +102,7 @@ int mh_bed_tear_down(void **state)
 	mh_kernel_closep(&bed->kernel);
 	mh_bed_end_world(bed);
 	umount2(bed->run_dir, MNT_DETACH); /* where a test has mounted something there */
-	nftw(bed->run_dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	mh_remove_tree(bed->run_dir);
 	free(bed);
 	return 0;
 }
@@ -264,7 +256,7 @@ void mh_bed_assert_way(struct mh_bed *bed, const char *from, const char *names)
 
 void mh_bed_remove_run_dir(struct mh_bed *bed)
 {
-	assert_int_equal(nftw(bed->run_dir, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+	assert_int_equal(mh_remove_tree(bed->run_dir), 0);
 }
 
 void mh_bed_forget(struct mh_bed *bed)
@@ -278,7 +270,7 @@ void mh_bed_forget(struct mh_bed *bed)
 	assert_clean(r, &report);
 	mh_bed_assert_ours(bed, "");
 	snprintf(path, sizeof(path), "%s/links", bed->run_dir);
-	nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	mh_remove_tree(path);
 }
 
 bool mh_bed_has_problem(const struct mh_report *report, enum mh_problem_code code,

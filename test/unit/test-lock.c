@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <limits.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -24,6 +23,8 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+
+#include "../remove-tree.h"
 
 /*
  * @fake: time is made up
@@ -128,14 +129,6 @@ static int set_up(void **state)
 	return dir_fd < 0 ? -1 : 0;
 }
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st;
-	(void)type;
-	(void)ftw;
-	return remove(path);
-}
-
 static int tear_down(void **state)
 {
 	(void)state;
@@ -143,7 +136,7 @@ static int tear_down(void **state)
 	umask(022);
 	held_fd = mh_lock_release(held_fd);
 	close(dir_fd);
-	return nftw(dir_path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	return mh_remove_tree(dir_path);
 }
 
 static mode_t mode_of_lock(void)

@@ -7,7 +7,6 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <sched.h>
@@ -28,6 +27,8 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+
+#include "../remove-tree.h"
 
 #include "store.h"
 
@@ -885,21 +886,13 @@ static int set_up(void **state)
 	return 0;
 }
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st;
-	(void)type;
-	(void)ftw;
-	return remove(path);
-}
-
 static int tear_down(void **state)
 {
 	struct dirs *dirs = *state;
 
 	memset(&hook, 0, sizeof(hook));
 	umask(022);
-	nftw(dirs->base, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	mh_remove_tree(dirs->base);
 	free(dirs);
 	return 0;
 }
@@ -1018,7 +1011,7 @@ static void test_any_umask(void **state)
 		assert_int_equal(mode_of(dirs->run), 0755);
 		assert_int_equal(mode_of(dirs->links), 0755);
 		assert_int_equal(mode_of(path_of(dirs, "isp1")), 0644);
-		assert_int_equal(nftw(dirs->run, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+		assert_int_equal(mh_remove_tree(dirs->run), 0);
 	}
 }
 
@@ -1546,7 +1539,7 @@ static void test_crash_while_making(void **state)
 		assert_int_equal(mode_of(dirs->links), 0755);
 		assert_loads(store, MH_STORE_LOCKED, died ? "" : "isp1 5", "");
 		assert_int_equal(count_files(dirs->links), died ? 0 : 1);
-		assert_int_equal(nftw(dirs->run, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+		assert_int_equal(mh_remove_tree(dirs->run), 0);
 	} while (died);
 	assert_true(die_at > 16);
 }
@@ -1601,7 +1594,7 @@ static void test_each_call_of_open_fails(void **state)
 		store = r ? store : mh_store_close(store);
 		assert_null(store);
 		assert_int_equal(count_descriptors(), before);
-		nftw(dirs->run, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+		mh_remove_tree(dirs->run);
 	} while (r);
 	assert_int_equal(fail_at, 10);
 }

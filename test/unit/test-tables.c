@@ -3,7 +3,6 @@
  * Names of routing tables and DS fields, read from a tree of files that each test makes for itself.
  */
 
-#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -13,6 +12,7 @@
 #include <cmocka.h>
 
 #include "../../lib/tables.h"
+#include "../remove-tree.h"
 
 #define ETC "/etc/iproute2"
 #define SHARE "/usr/share/iproute2"
@@ -34,19 +34,11 @@ static int set_up(void **state)
 	return 0;
 }
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st;
-	(void)type;
-	(void)ftw;
-	return remove(path);
-}
-
 static int tear_down(void **state)
 {
 	struct tree *tree = *state;
 
-	nftw(tree->root, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	mh_remove_tree(tree->root);
 	mh_tables_clear(&tree->tables);
 	free(tree);
 	return 0;
