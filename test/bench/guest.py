@@ -26,17 +26,10 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCE = os.path.dirname(os.path.dirname(HERE))
 sys.path.insert(0, f'{SOURCE}/test/system')
 
-from lab import Lab, World, finish, flush_ours, ip, run, sysctl, until  # noqa: E402
+from lab import Lab, World, finish, flush_ours, ip, masquerade, run, sysctl, until  # noqa: E402
 
 BUILD = os.path.join(SOURCE, os.environ['MULTIHOME_BUILD'])
 PROVIDERS = (1, 2, 3)
-NAT = '''
-    table ip nat {
-        chain postrouting {
-            type nat hook postrouting priority srcnat; policy accept;
-            oifname { "isp1", "isp2", "isp3" } masquerade
-        }
-    }'''
 
 
 def load_run():
@@ -265,7 +258,7 @@ def measure_lost(bed, config, how):
     """A LAN host's flow over isp2, while isp1 goes, and is back a few seconds later."""
     with bed as lab:
         lab.lan()
-        run('nft', '-f', '-', stdin=NAT)
+        masquerade()
         one, two = make_links(lab, config, (1, 2))
         to = destination_of(lab, two.local())
         counter = lab.counter()
@@ -330,7 +323,7 @@ def measure_moved(bed, config):
     rows = []
     with bed as lab:
         lab.lan()
-        run('nft', '-f', '-', stdin=NAT)
+        masquerade()
         links = make_links(lab, config, PROVIDERS)
         ways = Ways(lab.inet)
         stream = lab.stream('-f', FLOWS, '-r', 1000, '-n', 10 ** 7, netns='lan', to='198.18.4.0')

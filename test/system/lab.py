@@ -157,14 +157,17 @@ class Namespace:
     def run(self, *args, **kw):
         return run(*args, netns=self.name, **kw)
 
-    def kill(self):
-        """Ends every process in it."""
-        for pid in pids(self.name):
+    def kill_all(self, *names):
+        """Kills its processes of these names, or all. Returns how many there were."""
+        killed = 0
+        for pid in pids(self.name, *names):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+                killed += 1
+        return killed
 
     def close(self):
-        self.kill()
+        self.kill_all()
         ip('netns', 'del', self.name, check=False)
 
 
@@ -302,15 +305,6 @@ class Provider(Namespace):
         """No session is left, nor a pppd that might still start one, nor what served one."""
         # Scripts first: one that goes on would start the others again.
         return not self.kill_all('ipv6-up', 'ipv6-down', 'run-parts', 'lab', 'pppd', 'radvd', 'dhcp6s')
-
-    def kill_all(self, *names):
-        """Kills its processes of these names. Returns how many there were."""
-        killed = 0
-        for pid in pids(self.name, *names):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-                killed += 1
-        return killed
 
     def address(self, n):
         return f'100.64.{self.number}.{n}'
@@ -607,6 +601,17 @@ class Lab:
                 until(f'the sessions of {provider.name} have ended', provider.is_at_rest)
             provider.reset()
         flush_ours()
+
+
+def masquerade(family='ip'):
+    """NAT of what leaves by the links, in IPv4 or, with "ip6", in IPv6."""
+    run('nft', '-f', '-', stdin=f'''
+        table {family} nat {{
+            chain postrouting {{
+                type nat hook postrouting priority srcnat; policy accept;
+                oifname {{ "isp1", "isp2", "isp3" }} masquerade
+            }}
+        }}''')
 
 
 def finish(process):

@@ -11,7 +11,7 @@ import os
 
 import pytest
 
-from lab import foreign, group_members, ours, run, until
+from lab import group_members, ours, run
 from test_links import reaches_server
 from test_trouble import said
 

@@ -11,18 +11,10 @@ import time
 
 import pytest
 
-from lab import (assert_unchanged, finish, foreign, group_members, ip, ours, run, sysctl, until,
-                 SERVER)
+from lab import (assert_unchanged, finish, foreign, group_members, ip, masquerade, ours, run,
+                 sysctl, until, SERVER)
 from test_links import Scripted, reaches_server
 from test_trouble import said
-
-LAN_NAT = '''
-    table ip nat {
-        chain postrouting {
-            type nat hook postrouting priority srcnat; policy accept;
-            oifname { "isp1", "isp2" } masquerade
-        }
-    }'''
 
 
 class Host:
@@ -32,7 +24,7 @@ class Host:
         self.lab = lab
         lab.lan()
         sysctl('net.ipv6.conf.eth-lan.disable_ipv6', 1)  # its routes come when they like
-        run('nft', '-f', '-', stdin=LAN_NAT)
+        masquerade()
         self.two = lab.pty(lab.provider(2), 'isp2', lab.provider(2).address(10)).up()
         self.before = ours(), ours('-6'), foreign()
 

@@ -14,14 +14,13 @@ import time
 
 import pytest
 
-from lab import (finish, group_members, ip, ip_json, ours, run, sysctl, until, PPPD_25, SERVER,
-                 SERVER6)
+from lab import (finish, group_members, ip, ip_json, masquerade, ours, run, sysctl, until, PPPD_25,
+                 SERVER, SERVER6)
 from test_links import Scripted
-from test_packets import count_until, event_slices, traced_events
+from test_packets import event_slices, loses_nothing_beside, traced_events
 
 DUAL = 'noauth\nlcp-echo-interval 0\n+ipv6\n'
 MANY = '2001:db8:ffff:1::'  # as many hosts as are asked for behind it
-RATE = 1000
 
 
 def rules(link):
@@ -422,32 +421,7 @@ def test_why_the_host_has_a_table_of_its_own(lab):
 def test_stream_over_a_link_that_stays(lab, way):
     """20 ups and downs of the other link, and not one packet of 1,000 a second is lost."""
     one, two = dual(lab, 8, 2)
-    source = two.local6()[0]
-    counter = lab.counter()
-    stream = lab.stream('-s', source, '-r', RATE, '-n', 10 ** 6, to=SERVER6)
-
-    def down_and_up():
-        one.stop(signal.SIGTERM if way == 'graceful' else signal.SIGKILL)
-        one.up()
-        ready(one)
-        return 2
-
-    seen, sources = count_until(counter, down_and_up, 5 * RATE)
-    sent = finish(stream)
-    rest = counter.settle(sent['sent'] - seen['received'])
-    lost = sent['sent'] - seen['received'] - rest['received']
-    print(f'{way}: {seen["events"]} events, {sent["sent"]} packets, {lost} lost')
-    assert sent['refused'] == 0 and lost == 0
-    assert sources | set(rest['sources']) == {source}
-
-
-NAT6 = """
-    table ip6 nat {
-        chain postrouting {
-            type nat hook postrouting priority srcnat; policy accept;
-            oifname { "isp1", "isp2", "isp3" } masquerade
-        }
-    }"""
+    loses_nothing_beside(lab, two.local6()[0], one, way, SERVER6, ready)
 
 
 def test_no_active_flow_moves(lab):
@@ -457,7 +431,7 @@ def test_no_active_flow_moves(lab):
     with a foreign source and be dropped.
     """
     lab.lan6()
-    run('nft', '-f', '-', stdin=NAT6)
+    masquerade('ip6')
     one, two = dual(lab, 8, 2)
     source = two.local6()[0]
     isp3 = lab.provider(3)

@@ -5,7 +5,6 @@ Links are real pppds over pseudo-terminals, which lose no packet by themselves i
 deep enough: what is lost here was lost by routing. Counts are exact; nothing is asserted of time.
 """
 
-import collections
 import os
 import signal
 import subprocess
@@ -13,16 +12,9 @@ import time
 
 import pytest
 
-from lab import finish, group_members, ip, run, until, SERVER
+from lab import finish, group_members, ip, masquerade, run, until, SERVER
 
 RATE = 1000
-LAN_NAT = '''
-    table ip nat {
-        chain postrouting {
-            type nat hook postrouting priority srcnat; policy accept;
-            oifname { "isp1", "isp2", "isp3" } masquerade
-        }
-    }'''
 
 
 def links(lab, *weights, extra=''):
@@ -37,38 +29,37 @@ def links(lab, *weights, extra=''):
     return made
 
 
-def count_until(counter, events, enough):
-    """Has events happen until there were 20 of them and so many packets. Returns what was seen."""
-    seen = collections.Counter()
-    sources = set()
-    while seen['events'] < 20 or seen['received'] < enough:
-        assert seen['events'] < 1000, seen
-        seen['events'] += events()
+def loses_nothing_beside(lab, source, one, way, to=SERVER, ready=lambda link: True):
+    """Streams while the other link goes and comes, 20 events or more and for 5,000 packets or more.
+
+    ready: what is waited for once that link is up
+    """
+    counter = lab.counter()
+    stream = lab.stream('-s', source, '-r', RATE, '-n', 10 ** 6, to=to)
+    events, received, sources = 0, 0, set()
+    while events < 20 or received < 5 * RATE:
+        assert events < 1000, f'{received} packets'
+        one.stop(signal.SIGTERM if way == 'graceful' else signal.SIGKILL)
+        one.up()
+        ready(one)
+        events += 2
         part = counter.read()
-        seen['received'] += part['received']
+        received += part['received']
         sources |= set(part['sources'])
-    return seen, sources
+    sent = finish(stream)
+    rest = counter.settle(sent['sent'] - received)
+    lost = sent['sent'] - received - rest['received']
+    print(f'{way}: {events} events, {sent["sent"]} packets, {lost} lost')
+    assert sent['refused'] == 0 and lost == 0
+    assert sources | set(rest['sources']) == {source}
 
 
 @pytest.mark.parametrize('way', ['graceful', 'kill -9'])
 def test_stream_over_a_link_that_stays(lab, way):
     """20 ups and downs of the other link, and not one packet of 1,000 a second is lost."""
     one, two = links(lab, 8, 2)
-    counter = lab.counter()
-    stream = lab.stream('-s', two.local(), '-r', RATE, '-n', 10 ** 6)
-
-    def down_and_up():
-        one.stop(signal.SIGTERM if way == 'graceful' else signal.SIGKILL)
-        one.up()
-        return 2
-
-    seen, sources = count_until(counter, down_and_up, 5 * RATE)
-    sent = finish(stream)
-    rest = counter.settle(sent['sent'] - seen['received'])
-    lost = sent['sent'] - seen['received'] - rest['received']
-    print(f'{way}: {seen["events"]} events, {sent["sent"]} packets, {lost} lost')
-    assert sent['refused'] == 0 and lost == 0
-    assert sources | set(rest['sources']) == {'100.64.2.10'}
+    assert two.local() == '100.64.2.10'
+    loses_nothing_beside(lab, two.local(), one, way)
 
 
 DOWNLOAD = r'''
@@ -175,7 +166,7 @@ def test_no_active_flow_moves(lab):
     They are a LAN's, through NAT: one that moved would leave with a foreign source and be dropped.
     """
     lab.lan()
-    run('nft', '-f', '-', stdin=LAN_NAT)
+    masquerade()
     one, two = links(lab, 8, 2)
     three = lab.pty(lab.provider(3), 'isp3', lab.provider(3).address(10), 'multihome-weight 4\n')
     one.stop()
@@ -203,7 +194,7 @@ def test_returning_link_gets_new_flows_at_once(lab):
     At least two thirds of it: a bucket that carries a flow stays where it is (MH_GROUP_BUCKETS).
     """
     lab.lan()
-    run('nft', '-f', '-', stdin=LAN_NAT)
+    masquerade()
     one, two = links(lab, 8, 2)
     one.stop()
     flows = Flows(lab, 2000)

@@ -6,7 +6,7 @@ import signal
 import pytest
 
 import situations
-from lab import group_members, run
+from lab import group_members
 
 PHASES = {
     'all-up': ((), None),
